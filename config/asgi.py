@@ -1,0 +1,135 @@
+"""One ASGI application: MCP, Django and WebSockets, under daphne, uvicorn and granian."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+if not settings.CONFIGURED:
+    raise ImproperlyConfigured("Set METADATA_DATABASE_URL and REDIS_URL, or start everything with `make run`.")
+django_application = get_asgi_application()
+
+# what follows imports models, which exist only once the application above does
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+
+from config.urls import websocket_urlpatterns  # noqa: E402
+from mcp_gateway.server import PATH, build_app  # noqa: E402
+from querying.engine import Engine  # noqa: E402
+
+log = logging.getLogger(__name__)
+Message = dict[str, Any]  # Any: ASGI
+MCP_PREFIXES = (PATH + "/", "/.well-known/oauth-protected-resource")
+
+
+class Application:
+    """Routes each connection, and keeps the engine and the MCP server running between start and stop.
+
+    Servers that send a lifespan (uvicorn, granian) start it there; daphne sends none, so the first connection does.
+    If that fails, Django's pages still answer and the next connection tries again.
+    """
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+        self._mcp = build_app(
+            self.engine, allowed_hosts=settings.ALLOWED_HOSTS, allowed_origins=settings.ALLOWED_ORIGINS
+        )
+        self._web = ProtocolTypeRouter(
+            {
+                "http": django_application,
+                "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+            }
+        )
+        self._starting = asyncio.Lock()
+        self._stopping = asyncio.Event()
+        self._holder: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:  # Any: ASGI callables
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        is_mcp = scope["type"] == "http" and (scope["path"] == PATH or scope["path"].startswith(MCP_PREFIXES))
+        try:
+            await self._ensure_started()
+        except Exception:  # the pages that say what is wrong must stay reachable
+            log.exception("the gateway could not start; the next connection tries again")
+            if is_mcp:
+                await _send_unavailable(send)
+                return
+        await (self._mcp if is_mcp else self._web)({**scope, "engine": self.engine}, receive, send)
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:  # Any: ASGI callables
+        await receive()
+        try:
+            await self._ensure_started()
+        except Exception as error:  # reported to the server, which decides
+            log.exception("the gateway could not start")
+            await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _ensure_started(self) -> None:
+        if self._holder is not None and not self._holder.done():
+            return
+        async with self._starting:
+            if self._holder is not None and not self._holder.done():
+                return
+            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._stopping.clear()
+            holder = asyncio.create_task(self._hold(ready), name="gateway")
+            await ready
+            self._holder = holder
+            _stop_with_twisted(self)
+
+    async def _hold(self, ready: asyncio.Future[None]) -> None:
+        # the MCP server's task group must be entered and left by one task, so this one holds it open
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                await self.engine.start()
+                stack.push_async_callback(self.engine.stop)
+                await stack.enter_async_context(self._mcp.lifespan(self._mcp))
+                ready.set_result(None)
+                await self._stopping.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    async def stop(self) -> None:
+        if self._holder is not None:
+            self._stopping.set()
+            await asyncio.gather(self._holder, return_exceptions=True)
+
+
+def _stop_with_twisted(application: Application) -> None:
+    """Under daphne, stop before the reactor does; other servers say so by their lifespan."""
+    if "twisted.internet.reactor" not in sys.modules or "daphne.server" not in sys.modules:
+        return
+    reactor: Any = sys.modules["twisted.internet.reactor"]  # Any: twisted installs an instance as a module
+    deferred: Any = sys.modules["twisted.internet.defer"]  # Any: as above
+    reactor.addSystemEventTrigger(
+        "before", "shutdown", lambda: deferred.Deferred.fromFuture(asyncio.ensure_future(application.stop()))
+    )
+
+
+async def _send_unavailable(send: Any) -> None:  # Any: an ASGI callable
+    body = b'{"error": {"code": "not_configured", "message": "The gateway could not start; see /readyz."}}'
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+application = Application()

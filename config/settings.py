@@ -1,0 +1,214 @@
+"""All settings, read once from the environment; a wrong or missing value stops the start with its name.
+
+Embedded mode (a laptop, `make run`) makes its own servers and secrets; outside it nothing has a default
+that would be unsafe. See docs/settings.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+from config import embedded
+from config.environment import read_bool, read_database_url, read_int, read_list, read_text
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = embedded.data_dir()
+COMMAND = sys.argv[1] if len(sys.argv) > 1 and Path(sys.argv[0]).name == "manage.py" else ""
+UNREACHABLE = "postgresql://none:none@127.0.0.1:1/none"
+
+# ── where the metadata database and Redis are ────────────────────────────────────────────────────────────────
+METADATA_DATABASE_URL = read_text("METADATA_DATABASE_URL")
+REDIS_URL = read_text("REDIS_URL")
+RUNTIME = embedded.plan_runtime(DATA_DIR) if COMMAND == "quickstart" else embedded.read_runtime(DATA_DIR)
+if RUNTIME is not None:
+    METADATA_DATABASE_URL = METADATA_DATABASE_URL or RUNTIME.metadata_database_url
+    REDIS_URL = REDIS_URL or RUNTIME.redis_url
+CONFIGURED = bool(METADATA_DATABASE_URL and REDIS_URL)
+EMBEDDED = RUNTIME is not None or read_bool("MCP_ANALYTICS_EMBEDDED") or not (METADATA_DATABASE_URL or REDIS_URL)
+if not CONFIGURED and (METADATA_DATABASE_URL or REDIS_URL):
+    missing = "REDIS_URL" if METADATA_DATABASE_URL else "METADATA_DATABASE_URL"
+    raise ImproperlyConfigured(f"{missing} is not set. Set it too, or let `make run` start an embedded server for it.")
+
+
+def read_secret(name: str, ephemeral: str) -> str:
+    """A secret from the environment or, in embedded mode, from the data directory; `ephemeral` only where nothing runs."""
+    value = read_text(name) or (embedded.read_secret(DATA_DIR, name) or "" if EMBEDDED else "")
+    if value or not EMBEDDED or CONFIGURED:
+        if not value:
+            raise ImproperlyConfigured(f"{name} is not set (nor {name}_FILE). It has no default outside `make run`.")
+        return value
+    return ephemeral
+
+
+def read_encryption_keys() -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in read_secret("ENCRYPTION_KEY", Fernet.generate_key().decode()).split(","))
+    for position, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"ENCRYPTION_KEY: key {position} of {len(keys)} is not a Fernet key (32 bytes in URL-safe base64). "
+                "Make one with: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            ) from error
+    return keys
+
+
+SECRET_KEY = read_secret("SECRET_KEY", secrets.token_urlsafe(50))
+ENCRYPTION_KEYS = read_encryption_keys()
+# django-cryptography reads this at import; its cipher is replaced by ours (datasets/fields.py), so it never encrypts.
+CRYPTOGRAPHY_KEY = base64.urlsafe_b64encode(b"unused: see datasets/fields.py").decode()
+OPENAI_API_KEY = read_text("OPENAI_API_KEY")
+
+# ── the web ──────────────────────────────────────────────────────────────────────────────────────────────────
+DEBUG = read_bool("DJANGO_DEBUG")
+LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
+ALLOWED_HOSTS = read_list("ALLOWED_HOSTS", LOCAL_HOSTS if EMBEDDED else "")
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS is not set: the host names, separated by commas, at which this server answers.")
+CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS")
+ALLOWED_ORIGINS = read_list("ALLOWED_ORIGINS")
+TRUST_PROXY = read_bool("TRUST_PROXY")
+HTTPS_ONLY = read_bool("HTTPS_ONLY", default=not EMBEDDED)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "django_dramatiq",
+    "channels",
+    "config",
+    "datasets",
+    "querying",
+    "mcp_gateway",
+    "logs_analytics",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = EMBEDDED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if EMBEDDED
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# ── data ─────────────────────────────────────────────────────────────────────────────────────────────────────
+DATABASES = {"default": read_database_url(METADATA_DATABASE_URL or UNREACHABLE, name="METADATA_DATABASE_URL")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS = {
+    "default": {
+        # the pub/sub layer recovers by itself from a Redis restart; the core layer's listeners die
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL or "redis://127.0.0.1:1/0"], "prefix": "mcp-analytics"},
+    }
+}
+DRAMATIQ_BROKER = {
+    "BROKER": "dramatiq.brokers.redis.RedisBroker",
+    "OPTIONS": {
+        "url": REDIS_URL or "redis://127.0.0.1:1/0",
+        "namespace": "mcp-analytics",
+        # with dramatiq's defaults a job of a killed worker was not delivered again in 150 s; with these in 7 s
+        "heartbeat_timeout": 5000,
+        "maintenance_chance": 100_000,
+    },
+    "MIDDLEWARE": [
+        "dramatiq.middleware.AgeLimit",
+        "dramatiq.middleware.TimeLimit",
+        "dramatiq.middleware.ShutdownNotifications",
+        "dramatiq.middleware.Callbacks",
+        "dramatiq.middleware.Retries",
+        "django_dramatiq.middleware.DbConnectionsMiddleware",
+        "datasets.heartbeat.HeartbeatMiddleware",
+    ],
+}
+DRAMATIQ_AUTODISCOVER_MODULES = ["actors"]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+# ── the gateway's own limits ─────────────────────────────────────────────────────────────────────────────────
+QUERY_TIMEOUT_MS = read_int("QUERY_TIMEOUT_MS", 30_000, least=100)
+QUERY_MAX_BYTES = read_int("QUERY_MAX_BYTES", 8_000_000, least=10_000)
+POOL_SIZE = read_int("POOL_SIZE", 4, least=1)
+POOL_ACQUIRE_TIMEOUT_MS = read_int("POOL_ACQUIRE_TIMEOUT_MS", 10_000, least=100)
+CATALOG_POLL_MS = read_int("CATALOG_POLL_MS", 2000, least=100)
+LOG_PARTITION_MONTHS_AHEAD = 3
+# production never runs a role that may write, whatever a command was told
+ALLOW_UNSAFE_ROLES = EMBEDDED or read_bool("ALLOW_UNSAFE_ROLES")
+UNIX_SOCKETS_ALLOWED = EMBEDDED
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("httpx", "mcp", "asyncio", "daphne", "aiopg", "fakeredis", "FastMCP")
+    },
+}
+
+UNFOLD = {
+    "SITE_TITLE": "MCP Analytics Server",
+    "SITE_HEADER": "MCP Analytics",
+    "SITE_SYMBOL": "monitoring",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}

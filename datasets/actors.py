@@ -1,0 +1,35 @@
+"""Work done by the Dramatiq workers. Actors take ids, may run twice, and leave the work to services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dramatiq
+
+from config.errors import GatewayError, ProfilingFailed
+from datasets.models import ProfilingRun
+from datasets.profiling.service import fail_run, run_profile
+from datasets.queue import PROFILE_DATASET
+
+
+def worth_retrying(retries: int, error: BaseException) -> bool:
+    """Three more tries where trying again may help; a wrong password stays wrong."""
+    return retries < 3 and (not isinstance(error, GatewayError) or error.retryable or isinstance(error, ProfilingFailed))
+
+
+@dramatiq.actor(
+    actor_name=PROFILE_DATASET,
+    retry_when=worth_retrying,
+    min_backoff=1_000,
+    max_backoff=30_000,
+    time_limit=180_000,
+    on_retry_exhausted="give_up_profiling",
+)
+def profile_dataset(run_id: int) -> None:
+    run_profile(run_id)
+
+
+@dramatiq.actor
+def give_up_profiling(message: dict[str, Any], retries: dict[str, int]) -> None:  # Any: dramatiq's own message
+    run = ProfilingRun.objects.get(pk=message["args"][0])
+    fail_run(run.pk, ProfilingFailed(run.error_message or "Profiling failed.", hint="Mend the cause, then profile again."))

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.core.management.base import CommandParser
+
+from config.errors import InvalidRequest
+from config.management.base import GatewayCommand, operator_name
+from datasets.approval import approve_dataset
+from datasets.models import DataCategory, DatasetType, DesignDecision, PersonalData
+from datasets.profiling.waiting import WAIT_S, wait_for_run
+from datasets.registration import register_dataset
+
+
+class Command(GatewayCommand):
+    help = "Register a database as a dataset: check the connection, store it encrypted, profile it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("name", help="a to z, 0 to 9, _ and -, starting with a letter")
+        parser.add_argument("dsn", help="postgresql://user:password@host:port/database?sslmode=require")
+        parser.add_argument("--title", default="")
+        parser.add_argument("--description", default="")
+        parser.add_argument("--category", choices=DataCategory.values, default=DataCategory.MIXED)
+        parser.add_argument("--type", choices=DatasetType.values, default=DatasetType.MIXED)
+        parser.add_argument("--owner", default="")
+        parser.add_argument("--approve", action="store_true", help="approve it once it is profiled (implies --wait)")
+        parser.add_argument("--wait", action="store_true", help=f"wait for the profile, {WAIT_S} s at most")
+        parser.add_argument(
+            "--allow-unsafe-role", action="store_true", help="activate although the role may write; not in production"
+        )
+        parser.add_argument("--design", default="none", help="a survey design's YAML file, or none")
+        parser.add_argument("--personal-data", choices=PersonalData.values, default=PersonalData.HIDDEN)
+
+    def run(self, **options: Any) -> None:  # Any: parsed arguments
+        document = read_design(options["design"])
+        registration = register_dataset(
+            options["name"],
+            options["dsn"],
+            title=options["title"],
+            description=options["description"],
+            data_category=options["category"],
+            dataset_type=options["type"],
+            owner=options["owner"],
+            design_decision=DesignDecision.NONE if document is None else DesignDecision.RECORDED,
+            design_document=document,
+            personal_data=options["personal_data"],
+            allow_unsafe_role=options["allow_unsafe_role"],
+            actor=operator_name(),
+        )
+        if options["wait"] or options["approve"]:
+            wait_for_run(registration.profiling_run_id)
+        if options["approve"]:
+            approve_dataset(registration.dataset_id, actor=operator_name())
+        status = "active" if options["approve"] else "profiled" if options["wait"] else "registered"
+        lines = [f"[{check.state}] {check.label}: {check.detail}" for check in registration.checks]
+        if registration.blocked and not options["allow_unsafe_role"]:
+            lines.append("It cannot be activated until the blocked checks are mended.")
+        self.show(
+            {
+                "name": options["name"],
+                "dataset_id": registration.dataset_id,
+                "status": status,
+                "checks": [{"code": c.code, "state": c.state, "detail": c.detail} for c in registration.checks],
+            },
+            "\n".join([*lines, f"{options['name']}: {status}."]),
+            as_json=options["json"],
+        )
+
+
+def read_design(path: str) -> Any:  # Any: YAML
+    """The design's document, or None for `none`."""
+    if path.lower() == "none":
+        return None
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The design file {path} cannot be read.", hint="Name a YAML file, or none.") from error
+    except yaml.YAMLError as error:
+        raise InvalidRequest(f"The design file {path} is not YAML: {error}", hint="Correct it, or say none.") from error
+    if not isinstance(document, dict) or "units" not in document:
+        raise InvalidRequest(f"The design file {path} has no `units`.", hint="See docs/weighting.md for its form.")
+    return document

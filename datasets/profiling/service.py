@@ -1,0 +1,157 @@
+"""Profiling as a service: queue a run, do it, keep what it found beside what is published."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+
+from config.errors import DatasetNotFound, GatewayError, ProfilingFailed, QueueUnavailable
+from datasets.credentials import open_target
+from datasets.lifecycle import Status
+from datasets.models import Dataset, DatasetColumn, DatasetTable, ProfilingRun
+from datasets.profiling.introspection import FoundTable, Profile, fetch_profile
+from datasets.queue import PROFILE_DATASET, enqueue
+from datasets.transitions import move
+
+PROFILE_TIMEOUT_S = 120
+OPEN = (ProfilingRun.State.QUEUED, ProfilingRun.State.RUNNING)
+BEFORE_APPROVAL = (Status.DRAFT, Status.METADATA_PENDING, Status.HUMAN_REVIEW, Status.ERROR)
+log = logging.getLogger(__name__)
+
+
+def request_profile(dataset_id: int, *, actor: str) -> ProfilingRun:
+    """Queue a profile (or queue the waiting one again); a broker that is away shows in the run's state."""
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update(of=("self",)).filter(pk=dataset_id, deleted_at=None).first()
+        if dataset is None:
+            raise DatasetNotFound("That dataset does not exist.")
+        if dataset.live_entry_id is None:
+            move(dataset_id, Status.PROFILING, only_from=BEFORE_APPROVAL)
+        run = dataset.profiling_runs.filter(state__in=OPEN).first()
+        if run is None:
+            run = ProfilingRun.objects.create(dataset=dataset, requested_by=actor)
+    try:
+        enqueue(PROFILE_DATASET, run.pk)
+    except QueueUnavailable as error:
+        fail_run(run.pk, error)
+        run.refresh_from_db()
+    return run
+
+
+def run_profile(run_id: int) -> None:
+    """Do a queued run to its end. It may run twice: what a first run finished, a second one finds finished.
+
+    Raises the error of an attempt, after noting it on the run; the caller decides whether to try again.
+    """
+    run = ProfilingRun.objects.select_related("dataset").filter(pk=run_id).first()
+    if run is None or run.state not in OPEN or run.dataset.deleted_at is not None:
+        return
+    run.state, run.attempts, run.started_at = ProfilingRun.State.RUNNING, run.attempts + 1, timezone.now()
+    run.save(update_fields=["state", "attempts", "started_at"])
+    try:
+        profile = asyncio.run(_fetch(run.dataset))
+    except GatewayError as error:
+        run.error_code, run.error_message = error.code, error.message
+        run.save(update_fields=["error_code", "error_message"])
+        raise
+    _keep(run, profile)
+
+
+async def _fetch(dataset: Dataset) -> Profile:
+    try:
+        async with asyncio.timeout(PROFILE_TIMEOUT_S):
+            return await fetch_profile(open_target(dataset.connection))
+    except TimeoutError:
+        raise ProfilingFailed(
+            f"Profiling did not finish within {PROFILE_TIMEOUT_S} s.", hint="The database answers too slowly; try again."
+        ) from None
+
+
+@transaction.atomic
+def _keep(run: ProfilingRun, profile: Profile) -> None:
+    dataset = Dataset.objects.select_for_update(of=("self",)).get(pk=run.dataset_id)
+    _merge_tables(dataset, profile)
+    _set_facts(dataset, profile)
+    run.state, run.finished_at = ProfilingRun.State.SUCCEEDED, timezone.now()
+    run.error_code = run.error_message = ""
+    run.tables_found = len(profile.tables)
+    run.columns_found = sum(len(table.columns) for table in profile.tables)
+    run.save()
+    # no model drafts yet: comments are the dictionary, so what is pending is a person
+    move(dataset.pk, Status.METADATA_PENDING, only_from=[Status.PROFILING])
+    move(dataset.pk, Status.HUMAN_REVIEW, only_from=[Status.METADATA_PENDING])
+
+
+def _set_facts(dataset: Dataset, profile: Profile) -> None:
+    dataset.estimated_row_count = profile.row_count
+    dataset.estimated_size_bytes = profile.size_bytes
+    dataset.last_profiled_at = timezone.now()
+    dataset.description = dataset.description or profile.database_comment
+    spans = {span.column: span for span in profile.dates}
+    # what a person chose stays; otherwise the first date column of the largest table
+    span = spans.get(dataset.date_column) or (profile.dates[0] if profile.dates and not dataset.date_column else None)
+    if span is not None:
+        dataset.date_column = span.column
+        dataset.date_range_start, dataset.date_range_end = span.start, span.end
+    dataset.save(
+        update_fields=[
+            "estimated_row_count",
+            "estimated_size_bytes",
+            "last_profiled_at",
+            "description",
+            "date_column",
+            "date_range_start",
+            "date_range_end",
+        ]
+    )
+
+
+def _merge_tables(dataset: Dataset, profile: Profile) -> None:
+    """What the database says replaces what it said; what people decided (descriptions, visibility) stays."""
+    known = {(table.schema, table.name): table for table in dataset.tables.all()}
+    found = {(table.schema, table.name) for table in profile.tables}
+    dataset.tables.exclude(pk__in=[known[name].pk for name in known.keys() & found]).delete()
+    for table in profile.tables:
+        row = known.get((table.schema, table.name)) or DatasetTable(
+            dataset=dataset, schema=table.schema, name=table.name
+        )
+        row.kind, row.comment = table.kind, table.comment
+        row.row_estimate, row.size_bytes = table.row_estimate, table.size_bytes
+        row.primary_key, row.unique_keys = list(table.primary_key), [list(key) for key in table.unique_keys]
+        row.foreign_keys = [_foreign_key_document(key) for key in table.foreign_keys]
+        row.save()
+        _merge_columns(row, table)
+
+
+def _foreign_key_document(key: object) -> dict[str, object]:
+    return {name: getattr(key, name) for name in ("columns", "references_schema", "references_table", "references_columns")}
+
+
+def _merge_columns(row: DatasetTable, table: FoundTable) -> None:
+    known = {column.name: column for column in row.columns.all()}
+    row.columns.exclude(name__in=[column.name for column in table.columns]).delete()
+    columns = []
+    for found in table.columns:
+        column = known.get(found.name) or DatasetColumn(table=row, name=found.name)
+        column.position, column.data_type = found.position, found.data_type
+        column.nullable, column.comment = found.nullable, found.comment
+        columns.append(column)
+    DatasetColumn.objects.bulk_create([column for column in columns if column.pk is None])
+    DatasetColumn.objects.bulk_update(
+        [column for column in columns if column.pk is not None], ["position", "data_type", "nullable", "comment"]
+    )
+
+
+@transaction.atomic
+def fail_run(run_id: int, error: GatewayError) -> None:
+    """The run gave up: its reason stands on it and, before the first approval, on the dataset."""
+    run = ProfilingRun.objects.select_for_update(of=("self",)).get(pk=run_id)
+    if run.state not in OPEN:
+        return
+    run.state, run.finished_at = ProfilingRun.State.FAILED, timezone.now()
+    run.error_code, run.error_message = error.code, error.message
+    run.save()
+    move(run.dataset_id, Status.ERROR, only_from=[Status.PROFILING], reason=f"{error.message} {error.hint}", code=error.code)

@@ -1,0 +1,30 @@
+"""Wait for a profiling run that a worker does."""
+
+from __future__ import annotations
+
+import time
+
+from config.errors import ProfilingFailed
+from datasets.models import ProfilingRun
+
+WAIT_S = 150
+POLL_S = 0.2
+
+
+def wait_for_run(run_id: int, *, wait_s: float = WAIT_S) -> ProfilingRun:
+    """The finished run; raises `ProfilingFailed` where it gave up or no worker finished it in time."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        run = ProfilingRun.objects.get(pk=run_id)
+        if run.state == ProfilingRun.State.SUCCEEDED:
+            return run
+        if run.state == ProfilingRun.State.FAILED:
+            raise ProfilingFailed(
+                f"Profiling failed ({run.error_code}): {run.error_message}", hint="Mend the cause, then profile again."
+            )
+        if time.monotonic() > deadline:
+            raise ProfilingFailed(
+                f"The profile is not finished after {wait_s:.0f} s (state {run.state}, attempts {run.attempts}).",
+                hint="Is a worker running? `manage.py doctor` says; it goes on by itself once one is.",
+            )
+        time.sleep(POLL_S)

@@ -1,0 +1,265 @@
+"""From approved rows to the catalog that processes load.
+
+Approval writes an immutable `CatalogEntry` and grows the version in one transaction; on commit a broadcast tells
+every process to look. The version in the metadata database is the truth, the broadcast a hint, a poll the backstop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.db.models import F, Prefetch
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from datasets.access import KeySpec
+from datasets.catalog import Catalog, ColumnSpec, DatasetSpec, ForeignKey, TableSpec
+from datasets.lifecycle import Status
+from datasets.models import ApiKey, CatalogEntry, CatalogVersion, Dataset, DatasetColumn, DatasetTable, SystemConfig
+from datasets.system_config import build_settings
+
+FORMAT = 1
+GROUP = "catalog"
+BROADCAST_TIMEOUT_S = 2
+log = logging.getLogger(__name__)
+
+Document = dict[str, Any]  # Any: JSON
+
+
+# ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────
+def grow_version() -> int:
+    """The next catalog version; call it inside the transaction that changes what is published."""
+    CatalogVersion.objects.get_or_create(id=1)
+    # the row lock is held until commit, so versions become visible in order
+    CatalogVersion.objects.filter(id=1).update(version=F("version") + 1, changed_at=timezone.now())
+    version = CatalogVersion.objects.get(id=1).version
+    transaction.on_commit(broadcast)
+    return version
+
+
+def publish(dataset: Dataset, *, actor: str) -> CatalogEntry:
+    """A new entry from the working copy, live from the commit on. Call it inside a transaction."""
+    return _write_entry(dataset, build_document(dataset), actor=actor)
+
+
+def republish(dataset: Dataset, *, actor: str) -> CatalogEntry | None:
+    """The live document again with the dataset's present connection; None where nothing is live."""
+    if dataset.live_entry is None:
+        return None
+    return _write_entry(dataset, dataset.live_entry.document, actor=actor)
+
+
+def _write_entry(dataset: Dataset, document: Document, *, actor: str) -> CatalogEntry:
+    entry = CatalogEntry.objects.create(
+        dataset=dataset,
+        version=grow_version(),
+        document=document,
+        connection=dataset.connection,
+        connection_id=dataset.connection_id,
+        created_by=actor,
+    )
+    dataset.live_entry = entry
+    dataset.save(update_fields=["live_entry"])
+    return entry
+
+
+def build_document(dataset: Dataset) -> Document:
+    """Everything that a process needs to answer for this dataset, except its connection."""
+    columns = Prefetch("columns", queryset=DatasetColumn.objects.order_by("position"))
+    tables = dataset.tables.filter(included=True).prefetch_related(columns).order_by("schema", "name")
+    return {
+        "format": FORMAT,
+        "name": dataset.name,
+        "title": dataset.title,
+        "description": dataset.description,
+        "dataset_type": dataset.dataset_type,
+        "data_category": dataset.data_category,
+        "use_cases": dataset.use_cases,
+        "date_column": dataset.date_column,
+        "date_range": _date_range(dataset),
+        "query_limits": dataset.query_limits,
+        "design": dataset.design_document,
+        "design_decision": dataset.design_decision,
+        "personal_data": dataset.personal_data,
+        "tables": [_table_document(table) for table in tables],
+    }
+
+
+def _date_range(dataset: Dataset) -> list[str] | None:
+    if dataset.date_range_start is None or dataset.date_range_end is None:
+        return None
+    return [dataset.date_range_start.isoformat(), dataset.date_range_end.isoformat()]
+
+
+def _table_document(table: DatasetTable) -> Document:
+    return {
+        "schema": table.schema,
+        "name": table.name,
+        "kind": table.kind,
+        "description": table.description or table.comment,
+        "row_estimate": table.row_estimate,
+        "primary_key": table.primary_key,
+        "unique_keys": table.unique_keys,
+        "foreign_keys": table.foreign_keys,
+        "columns": [
+            {
+                "name": column.name,
+                "type": column.data_type,
+                "nullable": column.nullable,
+                "description": column.description or column.comment,
+                "visible": column.visible,
+            }
+            for column in table.columns.all()
+        ],
+    }
+
+
+# ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────
+def broadcast() -> None:
+    """Tell every process and page to look; where Redis is away their poll finds the version all the same."""
+    for attempt in (1, 2):  # the first publish after a restart of Redis may meet a dead connection
+        try:
+            async_to_sync(_send)()
+        except (RedisError, OSError, TimeoutError):
+            if attempt == 2:
+                log.warning("a change was not broadcast; processes find it by polling")
+        else:
+            return
+
+
+async def _send() -> None:
+    async with asyncio.timeout(BROADCAST_TIMEOUT_S):
+        await get_channel_layer().group_send(GROUP, {"type": "catalog.changed"})
+
+
+async def watch(look: Callable[[], Awaitable[None]], *, poll_s: float) -> None:
+    """Call `look` at every broadcast and at least every `poll_s`, for ever; without Redis by the poll alone."""
+    while True:
+        try:
+            await _listen(look, poll_s=poll_s)
+        except (RedisError, OSError) as error:
+            log.warning("no broadcasts (%s); the catalog is polled every %.1f s", type(error).__name__, poll_s)
+            await look()
+            await asyncio.sleep(poll_s)
+
+
+async def _listen(look: Callable[[], Awaitable[None]], *, poll_s: float) -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(GROUP, channel)
+    try:
+        while True:
+            await look()
+            try:
+                async with asyncio.timeout(poll_s):
+                    await layer.receive(channel)
+            except TimeoutError:
+                continue
+    finally:
+        await layer.group_discard(GROUP, channel)
+
+
+# ── loading ──────────────────────────────────────────────────────────────────────────────────────────────────
+def read_version() -> int:
+    return CatalogVersion.objects.values_list("version", flat=True).filter(id=1).first() or 0
+
+
+def load_catalog(previous: Catalog) -> Catalog:
+    """The present catalog; documents are read only for entries that `previous` does not hold."""
+    # read before the rows: what is published meanwhile is loaded now and looked at once more
+    version = read_version()
+    live = dict(
+        Dataset.objects.filter(status=Status.ACTIVE, deleted_at=None, live_entry__isnull=False).values_list(
+            "name", "live_entry_id"
+        )
+    )
+    kept = {
+        name: spec for name, spec in previous.datasets.items() if live.get(name) == spec.entry_id
+    }
+    missing = [entry_id for name, entry_id in live.items() if name not in kept]
+    entries = CatalogEntry.objects.filter(id__in=missing).select_related("dataset")
+    loaded = {entry.dataset.name: parse_entry(entry) for entry in entries}
+    return Catalog(
+        version=version, datasets={**kept, **loaded}, keys=_load_keys(), settings=build_settings(_load_config())
+    )
+
+
+def _load_config() -> Mapping[str, Any]:  # Any: JSON
+    return dict(SystemConfig.objects.values_list("key", "value"))
+
+
+def _load_keys() -> dict[str, KeySpec]:
+    keys = ApiKey.objects.filter(revoked_at=None).prefetch_related("datasets")
+    return {key.prefix: build_key_spec(key) for key in keys}
+
+
+def build_key_spec(key: ApiKey) -> KeySpec:
+    return KeySpec(
+        name=key.name,
+        prefix=key.prefix,
+        key_hash=key.key_hash,
+        datasets=None if key.all_datasets else frozenset(dataset.name for dataset in key.datasets.all()),
+        owner=key.owner,
+        organisation=key.organisation,
+        expires_at=key.expires_at,
+    )
+
+
+def parse_entry(entry: CatalogEntry) -> DatasetSpec:
+    """The value of a published entry; raises KeyError or TypeError for a document this version cannot read."""
+    document = entry.document
+    if document["format"] != FORMAT:
+        raise KeyError(f"catalog entry {entry.pk} has format {document['format']}, this server reads {FORMAT}")
+    return DatasetSpec(
+        dataset_id=entry.dataset_id,
+        entry_id=entry.pk,
+        version=entry.version,
+        connection_id=entry.connection_id,
+        sealed_dsn=entry.connection,
+        name=entry.dataset.name,
+        title=document["title"],
+        description=document["description"],
+        dataset_type=document["dataset_type"],
+        data_category=document["data_category"],
+        tables=tuple(_parse_table(table) for table in document["tables"]),
+        use_cases=tuple(document["use_cases"]),
+        date_column=document["date_column"],
+        date_range=_parse_range(document["date_range"]),
+        query_limits=document["query_limits"],
+        design=document["design"],
+        design_decision=document["design_decision"],
+        personal_data=document["personal_data"],
+    )
+
+
+def _parse_range(value: list[str] | None) -> tuple[str, str] | None:
+    return (value[0], value[1]) if value else None
+
+
+def _parse_table(document: Document) -> TableSpec:
+    return TableSpec(
+        schema=document["schema"],
+        name=document["name"],
+        kind=document["kind"],
+        columns=tuple(ColumnSpec(**column) for column in document["columns"]),
+        primary_key=tuple(document["primary_key"]),
+        unique_keys=tuple(tuple(key) for key in document["unique_keys"]),
+        foreign_keys=tuple(_parse_foreign_key(key) for key in document["foreign_keys"]),
+        description=document["description"],
+        row_estimate=document["row_estimate"],
+    )
+
+
+def _parse_foreign_key(document: Document) -> ForeignKey:
+    return ForeignKey(
+        columns=tuple(document["columns"]),
+        references_schema=document["references_schema"],
+        references_table=document["references_table"],
+        references_columns=tuple(document["references_columns"]),
+    )

@@ -1,0 +1,19 @@
+"""Enqueues actors by name, so that services need not import them."""
+
+from __future__ import annotations
+
+import dramatiq
+from redis.exceptions import RedisError
+
+from config.errors import QueueUnavailable
+
+PROFILE_DATASET = "profile_dataset"
+
+
+def enqueue(actor_name: str, *args: int) -> None:
+    """Send ids to an actor; raises `QueueUnavailable` where the broker cannot be reached."""
+    message = dramatiq.Message(queue_name="default", actor_name=actor_name, args=args, kwargs={}, options={})
+    try:
+        dramatiq.get_broker().enqueue(message)
+    except (RedisError, dramatiq.ConnectionError, OSError) as error:
+        raise QueueUnavailable("The job could not be queued.") from error

@@ -1,0 +1,96 @@
+"""System configuration as typed values with their defaults and checks. Pure: no Django, no database.
+
+The admin edits JSON; `parse_section` turns it into a value or says what is wrong, field by field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from config.errors import InvalidRequest
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    help_text: ClassVar[str] = ""
+
+
+class WeightingRules(Section):
+    """`merges` maps a column to its merged classes: {"nccs": {"A": ["A", "A1"]}}."""
+
+    help_text = "Classes merged before aggregation, by column, and when weights apply."
+    merges: dict[str, dict[str, tuple[str, ...]]] = Field(
+        default={"nccs": {"A": ("A", "A1"), "C/D/E": ("C", "D", "E")}}
+    )
+    apply: Literal["always"] = "always"
+
+    @field_validator("merges")
+    @classmethod
+    def _members_belong_to_one_class(cls, merges: dict[str, dict[str, tuple[str, ...]]]) -> Any:  # Any: pydantic's own
+        for column, classes in merges.items():
+            members = [member for group in classes.values() for member in group]
+            twice = sorted({member for member in members if members.count(member) > 1})
+            if twice:
+                raise ValueError(f"{column}: {', '.join(twice)} stands in more than one class")
+        return merges
+
+
+class QueryLimits(Section):
+    help_text = "Rows an answer may hold, and how many queries one call may run side by side."
+    raw_rows: int = Field(default=5, ge=1, le=1000)
+    aggregated_rows: int = Field(default=1000, ge=1, le=100_000)
+    parallel_queries: int = Field(default=30, ge=1, le=100)
+
+
+class LlmConfig(Section):
+    help_text = "The model that drafts data dictionaries."
+    model: str = Field(default="gpt-4o-mini", min_length=1, max_length=100)
+    temperature: float = Field(default=0.3, ge=0, le=2)
+    max_tokens: int = Field(default=4000, ge=100, le=200_000)
+
+
+class CacheTtl(Section):
+    help_text = "Seconds for which a rendered context of each level is kept."
+    level_0: int = Field(default=3600, ge=0, le=86_400)
+    level_1: int = Field(default=1800, ge=0, le=86_400)
+    level_2: int = Field(default=900, ge=0, le=86_400)
+    level_3: int = Field(default=300, ge=0, le=86_400)
+
+
+class SystemSettings(Section):
+    """All sections; what has no row yet stands at its default."""
+
+    weighting_rules: WeightingRules = WeightingRules()
+    query_limits: QueryLimits = QueryLimits()
+    llm_config: LlmConfig = LlmConfig()
+    cache_ttl: CacheTtl = CacheTtl()
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "weighting_rules": WeightingRules,
+    "query_limits": QueryLimits,
+    "llm_config": LlmConfig,
+    "cache_ttl": CacheTtl,
+}
+
+
+def parse_section(key: str, value: Any) -> Section:  # Any: JSON as a person typed it
+    """The typed section, or `InvalidRequest` that names each faulty field."""
+    if key not in SECTIONS:
+        raise InvalidRequest(f"There is no setting named {key!r}.", hint=f"Settings: {', '.join(SECTIONS)}.")
+    try:
+        return SECTIONS[key].model_validate(value)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or key}: {fault['msg']}" for fault in error.errors())
+        raise InvalidRequest(f"{key} is not valid: {faults}.", hint=f"Default: {default_of(key)}.") from error
+
+
+def default_of(key: str) -> dict[str, Any]:  # Any: a JSON object
+    return SECTIONS[key]().model_dump(mode="json")
+
+
+def build_settings(rows: Mapping[str, Any]) -> SystemSettings:  # Any: JSON as stored
+    return SystemSettings(**{key: parse_section(key, value) for key, value in rows.items() if key in SECTIONS})

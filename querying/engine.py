@@ -1,0 +1,121 @@
+"""What one process holds to answer questions: the catalog's snapshot, the pools, and the watch that keeps them new.
+
+An engine belongs to one event loop. Blocking work on the metadata database runs in its own few threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connections
+
+from datasets.catalog import EMPTY, Catalog
+from datasets.credentials import open_target
+from datasets.publishing import load_catalog, read_version, watch
+from logs_analytics.partitions import ensure_partitions
+from logs_analytics.recorder import write_record
+from logs_analytics.records import Record
+from querying.pools import Pools
+
+P = ParamSpec("P")
+T = TypeVar("T")
+METADATA_THREADS = 4
+PARTITIONS_EVERY_S = 6 * 3600
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Start it in the loop that will use it; `catalog` is replaced whole and never changed in place."""
+
+    def __init__(self) -> None:
+        self.catalog: Catalog = EMPTY
+        self.load_error = ""
+        self.pools = Pools(
+            open_target=open_target,
+            size=settings.POOL_SIZE,
+            acquire_timeout_ms=settings.POOL_ACQUIRE_TIMEOUT_MS,
+            query_timeout_ms=settings.QUERY_TIMEOUT_MS,
+        )
+        self._threads = ThreadPoolExecutor(METADATA_THREADS, thread_name_prefix="metadata")
+        self._refreshing = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, *, watching: bool = True) -> None:
+        """Load the catalog, then follow it. A metadata database that is away does not stop the start."""
+        await self.refresh()
+        if watching:
+            self._tasks = [
+                asyncio.create_task(self._follow(), name="catalog watch"),
+                asyncio.create_task(self._keep_partitions(), name="log partitions"),
+            ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.pools.close()
+        await self._close_metadata_connections()
+
+    async def _close_metadata_connections(self) -> None:
+        # a connection can be closed only by the thread that opened it, so each takes part once
+        everyone = threading.Barrier(METADATA_THREADS)
+
+        def close() -> None:
+            everyone.wait(timeout=10)
+            connections.close_all()
+
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(self._threads, close) for _ in range(METADATA_THREADS)))
+        self._threads.shutdown(wait=False)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await watch(self.refresh, poll_s=settings.CATALOG_POLL_MS / 1000)
+            except Exception:  # the watch must outlive whatever goes wrong in one turn of it
+                log.exception("the catalog watch failed and starts again")
+                await asyncio.sleep(1)
+
+    async def _keep_partitions(self) -> None:
+        while True:
+            try:
+                await self.in_thread(ensure_partitions, months_ahead=settings.LOG_PARTITION_MONTHS_AHEAD)
+            except DatabaseError:
+                log.warning("the query log's partitions could not be checked; the default partition catches rows")
+            await asyncio.sleep(PARTITIONS_EVERY_S)
+
+    async def refresh(self) -> None:
+        """Load what is newer; where that fails, keep the last good catalog and say so in `load_error`."""
+        async with self._refreshing:
+            try:
+                if await self.in_thread(read_version) != self.catalog.version or self.load_error:
+                    await self._load()
+                self.load_error = ""
+            except (DatabaseError, KeyError, TypeError, ValueError) as error:
+                self.load_error = type(error).__name__
+                log.warning("the catalog could not be loaded (%s); version %s stays", error, self.catalog.version)
+
+    async def _load(self) -> None:
+        self.catalog = await self.in_thread(load_catalog, self.catalog)
+        log.info("catalog version %s: %s datasets", self.catalog.version, len(self.catalog.datasets))
+        await self.pools.keep_only({dataset.connection_id for dataset in self.catalog})
+
+    async def record(self, record: Record) -> None:
+        """Write to the query log; raises `RecordUnavailable`."""
+        await self.in_thread(write_record, record)
+
+    async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ORM work off the loop, on a connection that is checked before it is used."""
+
+        def run() -> T:
+            close_old_connections()
+            return work(*args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)

@@ -1,0 +1,98 @@
+"""Runs a plan: READ ONLY transaction, cursor, budgets, ROLLBACK. Knows asyncpg, not Django."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+from config.errors import GatewayError, QueryFailed, QueryRefused, QueryTimeout, SourceUnavailable
+from datasets.catalog import DatasetSpec
+from querying.pools import Pools
+from querying.results import Column, QueryResult, Value, to_value
+from querying.sql.plan import QueryPlan
+
+CHUNK_ROWS = 200
+# classes of SQLSTATE whose own message names only what the caller wrote, never a value of a row
+TELLING_CLASSES = {"42"}
+VALUE_ERRORS = {
+    "22012": ("Division by zero.", "Guard the divisor with NULLIF(x, 0)."),
+    "22003": ("A number is out of range for its type.", "Cast to numeric or double precision first."),
+    "21000": ("A sub-query used as an expression returned more than one row.", "Aggregate it or add LIMIT 1."),
+}
+
+
+async def execute(plan: QueryPlan, *, dataset: DatasetSpec, pools: Pools, max_bytes: int) -> QueryResult:
+    """The plan's rows, at most `plan.max_rows` and `max_bytes`; raises a `SourceError` or `QueryRefused`."""
+    async with pools.connection(dataset) as connection:
+        transaction = connection.transaction(readonly=True)
+        try:
+            await transaction.start()
+            try:
+                return await _fetch(connection, plan, max_bytes=max_bytes)
+            finally:
+                if not connection.is_closed():
+                    await transaction.rollback()
+        except asyncpg.PostgresError as error:
+            raise translate(error) from None
+        except (OSError, asyncpg.InterfaceError):
+            raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
+
+
+async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, *, max_bytes: int) -> QueryResult:
+    # a prepared statement is the extended protocol: it refuses "SELECT 1; COMMIT; DELETE ..."
+    statement = await connection.prepare(plan.sql)
+    columns = tuple(Column(attribute.name, _type_name(attribute.type)) for attribute in statement.get_attributes())
+    cursor = await statement.cursor()
+    rows: list[tuple[Value, ...]] = []
+    size = 0
+    while True:
+        # one more than is shown tells truncation from an exact fit
+        chunk = await cursor.fetch(min(CHUNK_ROWS, plan.max_rows + 1 - len(rows)))
+        for record in chunk:
+            if len(rows) == plan.max_rows:
+                return QueryResult(columns, tuple(rows), truncated=True, truncated_by="rows")
+            row = tuple(to_value(raw) for raw in record)
+            size += sum(len(value) if isinstance(value, str) else 8 for value in row)
+            if size > max_bytes:
+                return QueryResult(columns, tuple(rows), truncated=True, truncated_by="bytes")
+            rows.append(row)
+        if len(chunk) < CHUNK_ROWS and len(rows) <= plan.max_rows:
+            return QueryResult(columns, tuple(rows))
+
+
+def _type_name(kind: Any) -> str:  # Any: asyncpg.Type
+    return f"{kind.name[:-2]}[]" if kind.kind == "array" and kind.name.endswith("[]") else str(kind.name)
+
+
+def translate(error: asyncpg.PostgresError) -> GatewayError:
+    """A stable code for a SQLSTATE; the database's own words only where they cannot hold a value."""
+    state = error.sqlstate or ""
+    if state == "57014":
+        return QueryTimeout("The query was stopped at its time limit.")
+    if state == "25006":
+        return QueryRefused("The statement tried to write; transactions here are read only.")
+    if state[:2] in {"08", "53", "57", "58"}:
+        return SourceUnavailable("The database could not run the query at the moment.", sqlstate=state)
+    if state in VALUE_ERRORS:
+        message, hint = VALUE_ERRORS[state]
+        return QueryFailed(message, hint=hint, sqlstate=state)
+    if state == "55P03":
+        return QueryTimeout("A table is locked by somebody else.", hint="Try again in a minute.", sqlstate=state)
+    if state[:2] in TELLING_CLASSES:
+        return QueryFailed(f"PostgreSQL: {error.message}.", hint=_hint_for(state), sqlstate=state)
+    if state[:2] == "22":
+        return QueryFailed(
+            "A value does not fit the operation or cast that the query applies to it.",
+            hint="Cast fewer columns, or filter the values out first (for example with a regular expression).",
+            sqlstate=state,
+        )
+    return QueryFailed(f"PostgreSQL refused the query (SQLSTATE {state}).", sqlstate=state)
+
+
+def _hint_for(state: str) -> str:
+    if state in {"42703", "42P01", "42883"}:
+        return "Call describe_dataset for the tables, columns and types; cast explicitly where types differ."
+    if state == "42803":
+        return "Name every non-aggregated column of SELECT and ORDER BY in GROUP BY."
+    return "Correct the SQL and send it again."

@@ -1,0 +1,122 @@
+"""The JSON lines of `run_queries`: one question in, one record out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from config.errors import GatewayError, InvalidRequest
+from logs_analytics.records import Outcome
+from querying import services
+from querying.engine import Engine
+from querying.results import QueryResult
+from querying.services import Answer, Call
+from querying.sql.plan import QueryRequest
+
+Json = dict[str, Any]  # Any: JSON
+
+
+class Query(BaseModel):
+    """The arguments of one query, as a line of its own or as a tool's arguments."""
+
+    model_config = ConfigDict(extra="forbid")
+    dataset: str
+    sql: str
+    weighting: Literal["auto", "off"] = "auto"
+    max_rows: int | None = Field(default=None, ge=1)
+
+
+class Description(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    dataset: str
+    tables: list[str] = []
+
+
+class Nothing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+ARGUMENTS: Mapping[str, type[BaseModel]] = {
+    "describe_dataset": Description,
+    "execute_query": Query,
+    "list_datasets": Nothing,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A parsed line, or the error that it is; `id` is the caller's own, else the line's number."""
+
+    id: Any  # Any: whatever JSON value the caller chose
+    tool: str
+    arguments: BaseModel | None = None
+    error: GatewayError | None = None
+
+
+def parse_line(number: int, text: str) -> Line:
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        return Line(number, "execute_query", error=InvalidRequest(f"Line {number} is not a JSON object.", hint=FORM))
+    identifier = fields.pop("id", number)
+    tool = fields.pop("tool", "execute_query")
+    arguments = fields.pop("arguments", None)
+    if arguments is not None and fields:
+        fault = InvalidRequest(f"Line {number} has arguments and also {', '.join(fields)}.", hint=FORM)
+        return Line(identifier, str(tool), error=fault)
+    if tool not in ARGUMENTS:
+        fault = InvalidRequest(f"There is no tool named {tool!r}.", hint=f"Tools: {', '.join(ARGUMENTS)}.")
+        return Line(identifier, str(tool), error=fault)
+    try:
+        return Line(identifier, tool, ARGUMENTS[tool].model_validate(fields if arguments is None else arguments))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        return Line(identifier, tool, error=InvalidRequest(f"Line {number} is not valid: {faults}.", hint=FORM))
+
+
+FORM = 'A line is {"id": ..., "dataset": "...", "sql": "..."}, or {"id": ..., "tool": "...", "arguments": {...}}.'
+
+
+async def run_line(line: Line, *, call: Call, engine: Engine, reveal_all_rows: bool) -> Json:
+    """The record of one line; it never raises for what a line asks."""
+    call = replace(call, tool=line.tool)
+    if line.error is not None:
+        return render_record(line.id, await services.refuse(call, line.error, engine=engine), failed=True)
+    if isinstance(line.arguments, Query):
+        request = QueryRequest(**line.arguments.model_dump(), reveal_all_rows=reveal_all_rows)
+        (answer,) = await services.answer(call, [request], engine=engine)
+        return render_record(line.id, answer)
+    if isinstance(line.arguments, Description):
+        described = await services.describe_dataset(
+            call, line.arguments.dataset, tables=line.arguments.tables, engine=engine
+        )
+        return render_record(line.id, described)
+    return render_record(line.id, await services.list_datasets(call, engine=engine))
+
+
+def render_record(identifier: Any, answer: Answer[Any], *, failed: bool = False) -> Json:  # Any: the caller's id and value
+    plan, error = answer.plan, answer.error
+    result = answer.value if isinstance(answer.value, QueryResult) else None
+    record: Json = {
+        "id": identifier,
+        "status": Outcome.FAILED.value if failed else answer.outcome.value,
+        "code": error.code if error else None,
+        "message": error.message if error else None,
+        "hint": (error.hint or None) if error else None,
+        "columns": [{"name": column.name, "type": column.type} for column in result.columns] if result else [],
+        "rows": [list(row) for row in result.rows] if result else [],
+        "bases": [None] * len(result.rows) if result else [],
+        "truncated": result.truncated if result else False,
+        "weighting": plan.weighting if plan else None,
+        "warnings": list(plan.warnings) if plan else [],
+        "sql_executed": plan.sql if plan else None,
+        "query_id": str(answer.id),
+        "timings_ms": answer.timings_ms,
+    }
+    return record if plan or error else {**record, "text": answer.text}

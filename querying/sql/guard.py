@@ -1,0 +1,306 @@
+"""What may run at all: one SELECT, or EXPLAIN without ANALYZE, made of allowed nodes, functions, operators, types.
+
+Every message of the tree is looked at, so it does not matter where something hides. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from postgast import pg_query_pb2 as pg
+
+from config.errors import NameNotFound, QueryRefused
+from querying.sql.allowed_functions import ALLOWED_FUNCTIONS, ALLOWED_SETTINGS
+from querying.sql.allowed_nodes import ALLOWED_NODES
+from querying.sql.allowed_operators import ALLOWED_OPERATORS
+from querying.sql.allowed_types import ALLOWED_TYPES
+from querying.sql.column_notation import REFUSED_AFTER_A_DOT
+from querying.sql.hints import FUNCTION_HINTS, NODE_HINTS, NODE_NAMES
+from querying.sql.output_names import OUTPUT_NAMES
+from querying.sql.parse import Statement
+from querying.sql.tables import DESCRIBE, nearest
+from querying.sql.walk import kind_of, locate, names, unwrap, walk
+
+BUILT_IN: Final = "pg_catalog"
+SYSTEM_SCHEMAS: Final = frozenset({"information_schema", "pg_catalog", "pg_temp", "pg_toast"})
+SAMPLING_METHODS: Final = frozenset({"bernoulli", "system"})
+EXPLAIN_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
+    "costs": frozenset({"", "0", "1", "false", "off", "on", "true"}),
+    "format": frozenset({"json", "text", "xml", "yaml"}),
+    "summary": frozenset({"", "0", "1", "false", "off", "on", "true"}),
+    "verbose": frozenset({"", "0", "1", "false", "off", "on", "true"}),
+}
+ONE_SELECT: Final = "Write one SELECT over the dataset's tables; nothing can be changed."
+
+
+@dataclass
+class Guard:
+    """One statement under inspection: what its walk collects."""
+
+    statement: Statement
+    known: set[str]  # names that may stand after a dot
+    fields: list[tuple[Message, str]] = field(default_factory=list)  # the names that do
+    as_text: list[Message] = field(default_factory=list)  # calls whose result is cast to text at once
+
+    def place(self, message: Message) -> tuple[int, int]:
+        return self.statement.place(locate(self.statement.tree, message))
+
+    def refusal(self, what: str, message: Message, *, hint: str = ONE_SELECT) -> QueryRefused:
+        line, column = self.place(message)
+        return QueryRefused(f"{what} (line {line}, column {column}).", hint=hint, line=line, column=column)
+
+
+def guard_statement(statement: Statement, *, column_names: frozenset[str]) -> None:
+    """Raise `QueryRefused`, by name and place, unless everything in the statement is on an allow-list."""
+    root = unwrap(statement.tree.stmts[0].stmt)
+    guard = Guard(statement, set(column_names))
+    check_root(guard, root)
+    for message in walk(root):
+        CHECKS.get(type(message), refuse_node)(guard, message)
+    for message, name in guard.fields:
+        check_field(guard, message, name)
+
+
+def refuse_node(guard: Guard, message: Message) -> None:
+    kind = kind_of(message)
+    raise guard.refusal(f"{node_name(kind)} is not allowed", message, hint=NODE_HINTS.get(kind, ONE_SELECT))
+
+
+def allow(guard: Guard, message: Message) -> None:
+    """Nothing but its type matters."""
+
+
+def know_name(attribute: str) -> Check:
+    """The statement gives this name itself, so `x.name` may use it."""
+
+    def check(guard: Guard, message: Any) -> None:  # Any: one message type each
+        guard.known.add(getattr(message, attribute))
+
+    return check
+
+
+def check_alias(guard: Guard, alias: pg.Alias) -> None:
+    guard.known.update((alias.aliasname, *names(alias.colnames)))
+
+
+def check_cycle(guard: Guard, clause: pg.CTECycleClause) -> None:
+    guard.known.update((clause.cycle_mark_column, clause.cycle_path_column))
+
+
+def check_root(guard: Guard, root: Any) -> None:  # Any: one of 270 message types
+    kind = kind_of(root)
+    if kind == "ExplainStmt":
+        check_explain(guard, root)
+    elif kind != "SelectStmt":
+        line, column = guard.statement.place(-1)
+        raise QueryRefused(
+            f"{node_name(kind)} is not allowed (line {line}, column {column}).",
+            hint=NODE_HINTS.get(kind, ONE_SELECT),
+            line=line,
+            column=column,
+        )
+
+
+def check_explain(guard: Guard, explain: pg.ExplainStmt) -> None:
+    inner = unwrap(explain.query)
+    if kind_of(inner) != "SelectStmt":
+        raise guard.refusal(f"EXPLAIN of {node_name(kind_of(inner))} is not allowed", inner)
+    for option in (node.def_elem for node in explain.options):
+        if option_value(option) not in EXPLAIN_OPTIONS.get(option.defname, ()):
+            raise guard.refusal(
+                f"EXPLAIN option {option.defname.upper()} is not allowed",
+                option,
+                hint="Write EXPLAIN SELECT ..., or EXPLAIN (FORMAT json, VERBOSE, COSTS off) SELECT ...",
+            )
+
+
+def option_value(option: pg.DefElem) -> str:
+    value = unwrap(option.arg)
+    if isinstance(value, pg.Integer):
+        return str(value.ival)
+    return value.sval.lower() if isinstance(value, pg.String) else "" if value is None else "?"
+
+
+def check_select(guard: Guard, select: pg.SelectStmt) -> None:
+    if select.HasField("into_clause"):
+        raise guard.refusal(
+            "SELECT INTO is not allowed", select.into_clause, hint="Leave out INTO; the rows come back as the answer."
+        )
+    if select.locking_clause:
+        raise guard.refusal(
+            "A row lock (FOR UPDATE, FOR SHARE) is not allowed",
+            select.locking_clause[0].locking_clause,
+            hint="Leave out FOR UPDATE / FOR SHARE.",
+        )
+
+
+def check_function(guard: Guard, call: pg.FuncCall) -> None:
+    *schemas, name = names(call.funcname)
+    if schemas not in ([], [BUILT_IN]):
+        raise guard.refusal(
+            f"{'.'.join([*schemas, name])}() is not allowed: only PostgreSQL's own functions are",
+            call,
+            hint=f"Write a built-in function without a schema{such_as(name)}.",
+        )
+    if name == "current_setting":
+        check_setting(guard, call)
+    elif name not in ALLOWED_FUNCTIONS:
+        raise guard.refusal(f"{name}() is not allowed", call, hint=function_hint(name))
+    if name == "pg_typeof" and not any(call is excused for excused in guard.as_text):
+        # A regtype compared with a literal tells whether a name exists.
+        raise guard.refusal("pg_typeof() is allowed only as text", call, hint="Write pg_typeof(x)::text.")
+
+
+def check_setting(guard: Guard, call: pg.FuncCall) -> None:
+    wanted = call.args[0].a_const.sval.sval.lower() if call.args else ""
+    if len(call.args) > 2 or wanted not in ALLOWED_SETTINGS:
+        hint = f"Settings that can be read: {', '.join(sorted(ALLOWED_SETTINGS))}."
+        raise guard.refusal(f"current_setting('{wanted}') is not allowed", call, hint=hint)
+
+
+def function_hint(name: str) -> str:
+    for pattern, hint in FUNCTION_HINTS:
+        if re.fullmatch(pattern, name):
+            return hint
+    return f"Use PostgreSQL's built-in functions for numbers, text, dates, JSON, arrays and aggregation{such_as(name)}."
+
+
+def such_as(name: str) -> str:
+    near = nearest(name, ALLOWED_FUNCTIONS)
+    return f", such as {', '.join(near)}" if near else ""
+
+
+def check_type(guard: Guard, type_name: pg.TypeName) -> None:
+    *schemas, name = names(type_name.names)
+    built_in = schemas in ([], [BUILT_IN]) and name in ALLOWED_TYPES
+    if not built_in or type_name.setof or type_name.pct_type:
+        raise guard.refusal(
+            f"Type {'.'.join([*schemas, name])} is not allowed",
+            type_name,
+            hint="Use PostgreSQL's own data types, such as text, integer, numeric, date, timestamptz, jsonb. "
+            "A column of another type can be compared as it is, or cast to text.",
+        )
+
+
+def check_cast(guard: Guard, cast: pg.TypeCast) -> None:
+    if cast.arg.HasField("func_call") and names(cast.type_name.names)[-1] == "text":
+        guard.as_text.append(cast.arg.func_call)
+
+
+def check_operator_name(guard: Guard, message: Message, parts: tuple[str, ...]) -> None:
+    *schemas, name = parts
+    if schemas not in ([], [BUILT_IN]) or name not in ALLOWED_OPERATORS:
+        raise guard.refusal(
+            f"Operator {'.'.join(parts)} is not allowed",
+            message,
+            hint="Use PostgreSQL's own operators, without a schema.",
+        )
+
+
+def check_expression(guard: Guard, expression: pg.A_Expr) -> None:
+    # BETWEEN, IN, LIKE and the like carry their keyword or a built-in operator as their name.
+    if expression.kind not in (pg.AEXPR_BETWEEN, pg.AEXPR_NOT_BETWEEN, pg.AEXPR_BETWEEN_SYM, pg.AEXPR_NOT_BETWEEN_SYM):
+        check_operator_name(guard, expression, names(expression.name))
+
+
+def check_sublink(guard: Guard, link: pg.SubLink) -> None:
+    if link.oper_name:
+        check_operator_name(guard, link, names(link.oper_name))
+
+
+def check_sort(guard: Guard, sort: pg.SortBy) -> None:
+    if sort.use_op:
+        check_operator_name(guard, sort, names(sort.use_op))
+
+
+def check_collation(guard: Guard, clause: pg.CollateClause) -> None:
+    parts = names(clause.collname)
+    if parts[:-1] not in ((), (BUILT_IN,)):
+        raise guard.refusal(f"Collation {'.'.join(parts)} is not allowed", clause, hint='Write COLLATE "C".')
+
+
+def check_column(guard: Guard, reference: pg.ColumnRef) -> None:
+    if len(reference.fields) > 1 and reference.fields[-1].HasField("string"):
+        guard.fields.append((reference, reference.fields[-1].string.sval))
+
+
+def check_indirection(guard: Guard, indirection: pg.A_Indirection) -> None:
+    guard.fields += [(indirection, node.string.sval) for node in indirection.indirection if node.HasField("string")]
+
+
+def check_field(guard: Guard, message: Message, name: str) -> None:
+    """`x.name` calls name(x) when x has no such column, so it is held to the same list as calls."""
+    if name in ALLOWED_FUNCTIONS or name in ALLOWED_TYPES or name in OUTPUT_NAMES:
+        return
+    if name in REFUSED_AFTER_A_DOT or name.startswith("pg_"):
+        raise guard.refusal(f".{name} is not allowed: it would call {name}()", message, hint=function_hint(name))
+    if name not in guard.known:
+        line, column = guard.place(message)
+        near = nearest(name, guard.known)
+        hint = f"The nearest names are {', '.join(near)}." if near else DESCRIBE
+        raise NameNotFound(f"There is no column {name} (line {line}, column {column}).", hint=hint, nearest=near)
+
+
+def check_table(guard: Guard, table: pg.RangeVar) -> None:
+    schema = table.schemaname
+    if schema in SYSTEM_SCHEMAS or schema.startswith("pg_") or (not schema and table.relname.startswith("pg_")):
+        name = f"{schema}.{table.relname}" if schema else table.relname
+        raise guard.refusal(f"The system catalogue cannot be read: {name}", table, hint=DESCRIBE)
+
+
+def check_common_table(guard: Guard, table: pg.CommonTableExpr) -> None:
+    guard.known.update((table.ctename, *names(table.aliascolnames)))
+    if table.ctename.startswith("pg_"):
+        # Were its scope ever misjudged, the name would fall through to the system catalogue.
+        raise guard.refusal(f"A WITH query cannot be named {table.ctename}", table, hint="Choose a name without pg_.")
+
+
+def check_sample(guard: Guard, sample: pg.RangeTableSample) -> None:
+    *schemas, name = names(sample.method)
+    if schemas not in ([], [BUILT_IN]) or name not in SAMPLING_METHODS:
+        raise guard.refusal(f"TABLESAMPLE {name} is not allowed", sample, hint="Write TABLESAMPLE BERNOULLI (percent).")
+
+
+def check_definition(guard: Guard, option: pg.DefElem) -> None:
+    root = unwrap(guard.statement.tree.stmts[0].stmt)
+    if not isinstance(root, pg.ExplainStmt) or not any(node.def_elem is option for node in root.options):
+        raise guard.refusal(f"Option {option.defname} is not allowed", option)
+
+
+def node_name(kind: str) -> str:
+    """How people call a node type: 'CreateTableAsStmt' is CREATE TABLE AS."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.removesuffix("Stmt")).upper()
+    return NODE_NAMES.get(kind, words)
+
+
+Check = Callable[[Guard, Any], None]  # Any: one message type each
+SPECIAL: Final[Mapping[str, Check]] = {
+    "A_Expr": check_expression,
+    "A_Indirection": check_indirection,
+    "Alias": check_alias,
+    "CTECycleClause": check_cycle,
+    "CTESearchClause": know_name("search_seq_column"),
+    "CollateClause": check_collation,
+    "ColumnDef": know_name("colname"),
+    "ColumnRef": check_column,
+    "CommonTableExpr": check_common_table,
+    "DefElem": check_definition,
+    "FuncCall": check_function,
+    "JsonTableColumn": know_name("name"),
+    "RangeTableFuncCol": know_name("colname"),
+    "RangeTableSample": check_sample,
+    "RangeVar": check_table,
+    "ResTarget": know_name("name"),
+    "SelectStmt": check_select,
+    "SortBy": check_sort,
+    "SubLink": check_sublink,
+    "TypeCast": check_cast,
+    "TypeName": check_type,
+}
+CHECKS: Final[Mapping[type[Message], Check]] = {
+    getattr(pg, kind): SPECIAL.get(kind, allow) for kind in sorted(ALLOWED_NODES)
+}

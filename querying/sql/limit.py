@@ -1,0 +1,191 @@
+"""Raw rows or aggregated ones, told from the tree; and the row limit that follows. Pure.
+
+Raw is a result without an aggregate, or one whose rows are unique on a key of a table. When in doubt it is raw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from google.protobuf.message import Message
+from postgast import pg_query_pb2 as pg
+
+from datasets.catalog import TableSpec
+from querying.sql.allowed_functions import AGGREGATES, ROW_SOURCES
+from querying.sql.govern import grouped_reference
+from querying.sql.scopes import Origin, Reading, Relation, Scope, TableUse, WithQuery, origin_of
+from querying.sql.walk import children, names, unwrap, walk
+
+RAW, AGGREGATED, EXPLAIN = "raw", "aggregated", "explain"
+VALUE_LINKS: Final = frozenset({pg.ARRAY_SUBLINK, pg.EXPR_SUBLINK})  # EXISTS and IN give a truth value only
+ALL_ROWS: Final = 1_000_000
+PLAN_LINES: Final = 10_000
+
+
+def query_type_of(reading: Reading) -> str:
+    """RAW or AGGREGATED, decided from the innermost SELECT outwards."""
+    keys = [key for use in reading.tables for key in keys_of(use.spec)]
+    raw: dict[Scope, bool] = {}
+    for scope in reversed(reading.scopes):
+        raw[scope] = is_raw(scope, raw, keys)
+    return RAW if raw[reading.scopes[0]] else AGGREGATED
+
+
+def keys_of(spec: TableSpec) -> list[set[Origin]]:
+    keys = (spec.primary_key, *spec.unique_keys)
+    return [{Origin(spec.schema, spec.name, column) for column in key} for key in keys if key]
+
+
+def is_raw(scope: Scope, raw: Mapping[Scope, bool], keys: Sequence[set[Origin]]) -> bool:
+    if scope.arms:
+        return any(raw[arm] for arm in scope.arms)
+    if has_aggregate(scope):
+        return keeps_key(scope, keys) or multiplies_rows(scope)
+    return any(gives_raw_rows(relation, raw) for relation in scope.relations) or looks_up_raw_rows(scope, raw)
+
+
+def gives_raw_rows(relation: Relation, raw: Mapping[Scope, bool]) -> bool:
+    source = relation.source
+    if isinstance(source, WithQuery):
+        source = source.query
+    if isinstance(source, Scope):
+        return raw.get(source, False)  # not there yet: a recursive query's own rows, decided by its other arm
+    return isinstance(source, TableUse) or (relation.item is not None and unpacks_values(relation.item))
+
+
+def unpacks_values(item: Message) -> bool:
+    """A function in FROM that may spread out collected values, as unnest(array_agg(x)) does."""
+    calls = [message for message in walk(item) if isinstance(message, pg.FuncCall)]
+    if isinstance(item, pg.RangeFunction) and {names(call.funcname)[-1] for call in calls[:1]} == {"generate_series"}:
+        return False
+    return any(isinstance(message, pg.ColumnRef | pg.SubLink) for message in walk(item))
+
+
+def looks_up_raw_rows(scope: Scope, raw: Mapping[Scope, bool]) -> bool:
+    """`SELECT (SELECT email FROM users OFFSET g LIMIT 1) FROM generate_series(1, 100) g`."""
+    links = [message for message in own_messages(scope) if isinstance(message, pg.SubLink)]
+    shown = [link.subselect.select_stmt for link in links if link.sub_link_type in VALUE_LINKS]
+    return any(raw[inner] and any(inner.select is select for select in shown) for inner in raw)
+
+
+def multiplies_rows(scope: Scope) -> bool:
+    """A row source among the outputs, as in `SELECT unnest(array_agg(email)) FROM users`."""
+    calls = (message for message in own_messages(scope) if isinstance(message, pg.FuncCall))
+    return any(names(call.funcname)[-1] in ROW_SOURCES for call in calls)
+
+
+def has_aggregate(scope: Scope) -> bool:
+    return scope.select.HasField("having_clause") or any(is_aggregate(message) for message in own_messages(scope))
+
+
+def is_aggregate(message: Message) -> bool:
+    if isinstance(message, pg.FuncCall):
+        return not message.HasField("over") and names(message.funcname)[-1] in AGGREGATES
+    return isinstance(message, pg.JsonObjectAgg | pg.JsonArrayAgg) and not message.constructor.HasField("over")
+
+
+def own_messages(scope: Scope) -> Iterator[Message]:
+    """What this SELECT itself computes for its output, without the sub-selects in it."""
+    stack: list[Message] = [*scope.select.target_list, *scope.select.sort_clause, scope.select.having_clause]
+    while stack:
+        message = unwrap(stack.pop())
+        if message is not None and not isinstance(message, pg.SelectStmt):
+            yield message
+            stack.extend(children(message))
+
+
+def keeps_key(scope: Scope, keys: Sequence[set[Origin]]) -> bool:
+    """Whether GROUP BY holds a whole primary or unique key, also one that a join makes equal to it."""
+    grouped = grouped_columns(scope)
+    return bool(grouped) and any(key <= with_equals(scope, grouped) for key in keys)
+
+
+def grouped_columns(scope: Scope) -> set[Origin]:
+    found: set[Origin] = set()
+    for node in plain_groups(scope):
+        reference = grouped_reference(scope, without_cast(node))
+        origin = None if reference is None else origin_of(scope, names(reference.fields))
+        if origin is not None:
+            found.add(origin)
+    return found
+
+
+def plain_groups(scope: Scope) -> Iterator[pg.Node]:
+    """Items of GROUP BY, those inside grouping sets too."""
+    stack = list(scope.select.group_clause)
+    while stack:
+        node = stack.pop()
+        item = unwrap(node)
+        if isinstance(item, pg.GroupingSet):
+            stack.extend(item.content)
+        elif isinstance(item, pg.RowExpr):
+            stack.extend(item.args)
+        else:
+            yield node
+
+
+def without_cast(node: pg.Node) -> pg.Node:
+    while node.HasField("type_cast"):
+        node = node.type_cast.arg
+    return node
+
+
+def with_equals(scope: Scope, grouped: set[Origin]) -> set[Origin]:
+    """The grouped columns and those that a join or filter makes equal to them."""
+    pairs = list(equal_columns(scope))
+    reached = set(grouped)
+    size = 0
+    while size != len(reached):
+        size = len(reached)
+        for left, right in pairs:
+            if left in reached or right in reached:
+                reached |= {left, right}
+    return reached
+
+
+def equal_columns(scope: Scope) -> Iterator[tuple[Origin, Origin]]:
+    conditions = [join.quals for join in scope.joins] + [scope.select.where_clause]
+    for message in (message for condition in conditions for message in walk(condition)):
+        if isinstance(message, pg.A_Expr) and names(message.name)[-1:] == ("=",):
+            sides = [
+                origin_of(scope, names(side.column_ref.fields))
+                for side in (message.lexpr, message.rexpr)
+                if side.HasField("column_ref")
+            ]
+            if len(sides) == 2 and sides[0] and sides[1]:
+                yield sides[0], sides[1]
+    for name in {name for join in scope.joins for name in names(join.using_clause)}:
+        same = [origin for item in scope.relations if (origin := item.columns.by_name.get(name))]
+        yield from pairwise(same)
+
+
+def cap_rows(select: pg.SelectStmt, max_rows: int) -> None:
+    """Put `LIMIT max_rows + 1` into the tree, in place: one row more than is shown tells that it was cut."""
+    if select.limit_option == pg.LIMIT_OPTION_WITH_TIES or not has_plain_limit(select):
+        wrap(select)
+    wanted = select.limit_count.a_const
+    if not wanted.HasField("ival") or wanted.ival.ival > max_rows:
+        select.limit_count.CopyFrom(pg.Node(a_const=pg.A_Const(ival=pg.Integer(ival=max_rows + 1), location=-1)))
+        select.limit_option = pg.LIMIT_OPTION_COUNT
+
+
+def has_plain_limit(select: pg.SelectStmt) -> bool:
+    """No limit, LIMIT ALL, or LIMIT with a number."""
+    if not select.HasField("limit_count"):
+        return True
+    constant = select.limit_count.a_const
+    return constant.isnull or constant.HasField("ival")
+
+
+def wrap(select: pg.SelectStmt) -> None:
+    """SELECT ...  ->  SELECT * FROM (SELECT ...) AS limited"""
+    inner = pg.RangeSubselect(alias=pg.Alias(aliasname="limited"))
+    inner.subquery.select_stmt.CopyFrom(select)
+    select.Clear()
+    select.op, select.limit_option = pg.SETOP_NONE, pg.LIMIT_OPTION_DEFAULT
+    select.from_clause.add().range_subselect.CopyFrom(inner)
+    star = select.target_list.add().res_target
+    star.location = star.val.column_ref.location = -1
+    star.val.column_ref.fields.add().a_star.SetInParent()
