@@ -185,7 +185,7 @@ def stop_leftovers(program: str, directory: Path, stop_signal: signal.Signals, *
     return len(found)
 
 
-def stop_marked(variable: str, value: str, *, timeout_s: float = 10.0) -> int:
+def stop_marked(variable: str, value: str, *, timeout_s: float = 6.0) -> int:
     """Stop this user's processes that carry the environment variable with this value; returns how many there were."""
     found = [process for process in psutil.process_iter() if _is_marked(process, variable, value)]
     for process in found:

@@ -71,7 +71,9 @@ DEBUG = read_bool("DJANGO_DEBUG")
 LOCAL_HOSTS = "localhost,127.0.0.1,[::1]"
 ALLOWED_HOSTS = read_list("ALLOWED_HOSTS", LOCAL_HOSTS if EMBEDDED else "")
 if not ALLOWED_HOSTS:
-    raise ImproperlyConfigured("ALLOWED_HOSTS is not set: the host names, separated by commas, at which this server answers.")
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS is not set: the host names, separated by commas, at which this server answers."
+    )
 CSRF_TRUSTED_ORIGINS = read_list("CSRF_TRUSTED_ORIGINS")
 ALLOWED_ORIGINS = read_list("ALLOWED_ORIGINS")
 TRUST_PROXY = read_bool("TRUST_PROXY")

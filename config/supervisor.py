@@ -16,7 +16,7 @@ from config.embedded import EmbeddedError
 from config.processes import Child
 
 CHECK_EVERY_S = 0.2
-DEATHS_ALLOWED = 5
+DEATHS_ALLOWED = 3
 DEATHS_WITHIN_S = 60.0
 FIRST_PAUSE_S = 0.5
 

@@ -39,7 +39,6 @@ class Principal:
     operator: bool = False
 
 
-
 @dataclass(frozen=True, slots=True)
 class KeySpec:
     """One API key as the snapshot holds it: enough to verify a token and to name its bearer."""
@@ -94,6 +93,4 @@ def may_see(principal: Principal, dataset: str) -> bool:
 
 def visible_datasets(principal: Principal, catalog: Catalog) -> tuple[DatasetSpec, ...]:
     """The datasets this caller may see, by name; the one rule behind every list, search and query."""
-    return tuple(
-        catalog.datasets[name] for name in sorted(catalog.datasets) if may_see(principal, name)
-    )
+    return tuple(catalog.datasets[name] for name in sorted(catalog.datasets) if may_see(principal, name))

@@ -14,7 +14,9 @@ from datasets.queue import PROFILE_DATASET
 
 def worth_retrying(retries: int, error: BaseException) -> bool:
     """Three more tries where trying again may help; a wrong password stays wrong."""
-    return retries < 3 and (not isinstance(error, GatewayError) or error.retryable or isinstance(error, ProfilingFailed))
+    return retries < 3 and (
+        not isinstance(error, GatewayError) or error.retryable or isinstance(error, ProfilingFailed)
+    )
 
 
 @dramatiq.actor(
@@ -32,4 +34,6 @@ def profile_dataset(run_id: int) -> None:
 @dramatiq.actor
 def give_up_profiling(message: dict[str, Any], retries: dict[str, int]) -> None:  # Any: dramatiq's own message
     run = ProfilingRun.objects.get(pk=message["args"][0])
-    fail_run(run.pk, ProfilingFailed(run.error_message or "Profiling failed.", hint="Mend the cause, then profile again."))
+    fail_run(
+        run.pk, ProfilingFailed(run.error_message or "Profiling failed.", hint="Mend the cause, then profile again.")
+    )

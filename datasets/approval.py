@@ -33,7 +33,8 @@ def approve_dataset(dataset_id: int, *, actor: str) -> CatalogEntry:
     dataset = _get(dataset_id)
     if dataset.status not in APPROVABLE:
         raise TransitionRefused(
-            f"{dataset.name} is in state {dataset.status} and cannot be approved.", hint=WAYS_OUT[Status(dataset.status)]
+            f"{dataset.name} is in state {dataset.status} and cannot be approved.",
+            hint=WAYS_OUT[Status(dataset.status)],
         )
     if not dataset.tables.filter(included=True).exists():
         raise TransitionRefused(
@@ -48,7 +49,9 @@ def activate_dataset(dataset_id: int, *, actor: str) -> None:
     """Bring a deactivated dataset back as it was last approved."""
     dataset = _get(dataset_id)
     if dataset.status != Status.INACTIVE or dataset.live_entry_id is None:
-        raise TransitionRefused(f"{dataset.name} is not inactive.", hint="Only a deactivated dataset can be brought back.")
+        raise TransitionRefused(
+            f"{dataset.name} is not inactive.", hint="Only a deactivated dataset can be brought back."
+        )
     _prove_connection(dataset)
     with transaction.atomic():
         if move(dataset_id, Status.ACTIVE, only_from=[Status.INACTIVE]):
@@ -86,7 +89,9 @@ def _publish(dataset_id: int, *, actor: str) -> CatalogEntry:
     move(dataset_id, Status.ACTIVE, only_from=[Status.APPROVED, Status.INACTIVE])
     dataset.refresh_from_db()
     if dataset.status != Status.ACTIVE:
-        raise TransitionRefused(f"{dataset.name} changed while it was being approved.", hint="Look again, then approve.")
+        raise TransitionRefused(
+            f"{dataset.name} changed while it was being approved.", hint="Look again, then approve."
+        )
     dataset.approved_at, dataset.approved_by = timezone.now(), actor
     dataset.save(update_fields=["approved_at", "approved_by"])
     return publish(dataset, actor=actor)

@@ -125,9 +125,7 @@ def _split_keywords(text: str) -> tuple[dict[str, str], dict[str, str]]:
     )
 
 
-def _build_target(
-    fields: Mapping[str, str], parameters: Mapping[str, str], *, unix_sockets: bool
-) -> ConnectionTarget:
+def _build_target(fields: Mapping[str, str], parameters: Mapping[str, str], *, unix_sockets: bool) -> ConnectionTarget:
     unknown = sorted(set(parameters) - KNOWN_PARAMETERS)
     if unknown:
         raise DsnInvalid(
@@ -135,7 +133,9 @@ def _build_target(
             hint="Remove them. Service files, key files and options are not read; sslmode is.",
         )
     if parameters.get("channel_binding", "prefer") == "require":
-        raise DsnInvalid("channel_binding=require is not supported.", hint="Remove it; use sslmode=verify-full instead.")
+        raise DsnInvalid(
+            "channel_binding=require is not supported.", hint="Remove it; use sslmode=verify-full instead."
+        )
     if parameters.get("target_session_attrs", "any") not in {"any", "read-only", "prefer-standby", "standby"}:
         raise DsnInvalid("target_session_attrs asks for a server that may write.", hint="Remove it.")
     host = fields["host"]
@@ -202,7 +202,9 @@ def _tls_attempts(mode: SslMode) -> tuple[ssl.SSLContext | bool, ...]:
         context.check_hostname = False
     if mode not in {SslMode.VERIFY_FULL, SslMode.VERIFY_CA}:
         context.verify_mode = ssl.CERT_NONE
-    return {SslMode.PREFER: (context, False), SslMode.ALLOW: (False, context)}.get(mode, (context,))
+    if mode is SslMode.PREFER:
+        return context, False
+    return (False, context) if mode is SslMode.ALLOW else (context,)
 
 
 def _translate(error: Exception, target: ConnectionTarget) -> PreflightError:

@@ -23,7 +23,9 @@ def open_target(sealed: SealedText) -> ConnectionTarget:
 
 def keys_fit() -> bool:
     """Whether ENCRYPTION_KEY decrypts the canary; the first call of an installation writes it."""
-    canary, _ = EncryptionCanary.objects.get_or_create(id=1, defaults={"sealed": seal(CANARY, settings.ENCRYPTION_KEYS)})
+    canary, _ = EncryptionCanary.objects.get_or_create(
+        id=1, defaults={"sealed": seal(CANARY, settings.ENCRYPTION_KEYS)}
+    )
     try:
         return unseal(canary.sealed, settings.ENCRYPTION_KEYS) == CANARY
     except CredentialsUnreadable:

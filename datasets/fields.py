@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django_cryptography.fields import EncryptedMixin
@@ -10,8 +10,18 @@ from django_cryptography.fields import EncryptedMixin
 from datasets.sealing import SealedText
 
 
-class SealedTextField(EncryptedMixin, models.TextField):  # type: ignore[misc]  # EncryptedMixin has no stubs
+if TYPE_CHECKING:
+    TextField = models.Field[SealedText, SealedText]
+else:  # Django's fields take type arguments only in their stubs
+    TextField = models.TextField
+
+
+class SealedTextField(EncryptedMixin, TextField):
     """Holds a `SealedText`; reading a row never decrypts, so a wrong key breaks no list and no page."""
+
+    if TYPE_CHECKING:  # what django-stubs reads for assignments
+        _pyi_private_set_type: SealedText
+        _pyi_private_get_type: SealedText
 
     base_class = models.TextField
     wasinstance = False
@@ -35,4 +45,4 @@ class SealedTextField(EncryptedMixin, models.TextField):  # type: ignore[misc]  
         return name, "datasets.fields.SealedTextField", list(args), dict(kwargs)
 
     def clone(self) -> SealedTextField:
-        return models.Field.clone(self)  # type: ignore[return-value]  # Field.clone is typed as Field
+        return models.Field.clone(self)

@@ -24,7 +24,7 @@ def connect_redis() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
-class HeartbeatMiddleware(dramatiq.Middleware):  # type: ignore[misc]  # dramatiq ships no stubs
+class HeartbeatMiddleware(dramatiq.Middleware):
     """Writes a key that expires: a killed worker is missed after twelve seconds."""
 
     def __init__(self) -> None:

@@ -96,7 +96,9 @@ async def _run_checks(connection: asyncpg.Connection) -> AsyncIterator[Check]:
     )
     privileges = "INSERT, UPDATE, DELETE, TRUNCATE" + (", MAINTAIN" if version >= 170_000 else "")
     yield _check_list(
-        "table_writes", "May write to tables", [row["name"] for row in await connection.fetch(WRITABLE_TABLES, privileges)]
+        "table_writes",
+        "May write to tables",
+        [row["name"] for row in await connection.fetch(WRITABLE_TABLES, privileges)],
     )
     yield _check_list(
         "sequence_writes", "May change sequences", [row["name"] for row in await connection.fetch(WRITABLE_SEQUENCES)]

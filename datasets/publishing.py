@@ -179,9 +179,7 @@ def load_catalog(previous: Catalog) -> Catalog:
             "name", "live_entry_id"
         )
     )
-    kept = {
-        name: spec for name, spec in previous.datasets.items() if live.get(name) == spec.entry_id
-    }
+    kept = {name: spec for name, spec in previous.datasets.items() if live.get(name) == spec.entry_id}
     missing = [entry_id for name, entry_id in live.items() if name not in kept]
     entries = CatalogEntry.objects.filter(id__in=missing).select_related("dataset")
     loaded = {entry.dataset.name: parse_entry(entry) for entry in entries}

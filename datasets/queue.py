@@ -12,7 +12,9 @@ PROFILE_DATASET = "profile_dataset"
 
 def enqueue(actor_name: str, *args: int) -> None:
     """Send ids to an actor; raises `QueueUnavailable` where the broker cannot be reached."""
-    message = dramatiq.Message(queue_name="default", actor_name=actor_name, args=args, kwargs={}, options={})
+    message: dramatiq.Message[None] = dramatiq.Message(
+        queue_name="default", actor_name=actor_name, args=args, kwargs={}, options={}
+    )
     try:
         dramatiq.get_broker().enqueue(message)
     except (RedisError, dramatiq.ConnectionError, OSError) as error:

@@ -16,7 +16,7 @@ from config.errors import DatasetNotFound, InvalidRequest, NameTaken, RoleUnsafe
 from datasets.connections import ConnectionTarget, parse_dsn
 from datasets.credentials import seal_dsn
 from datasets.lifecycle import Status
-from datasets.models import NAME_PATTERN, Dataset, DataCategory, DatasetType, DesignDecision, PersonalData
+from datasets.models import NAME_PATTERN, DataCategory, Dataset, DatasetType, DesignDecision, PersonalData
 from datasets.preflight import Check, Preflight, run_preflight
 from datasets.profiling.service import request_profile
 from datasets.publishing import grow_version, republish

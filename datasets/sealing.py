@@ -29,7 +29,9 @@ def unseal(sealed: SealedText, keys: Sequence[str]) -> str:
     try:
         return _cipher(keys).decrypt(sealed.ciphertext.encode()).decode()
     except (InvalidToken, UnicodeDecodeError) as error:
-        raise CredentialsUnreadable("The stored connection string cannot be decrypted with this ENCRYPTION_KEY.") from error
+        raise CredentialsUnreadable(
+            "The stored connection string cannot be decrypted with this ENCRYPTION_KEY."
+        ) from error
 
 
 def _cipher(keys: Sequence[str]) -> MultiFernet:

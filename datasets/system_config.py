@@ -93,4 +93,6 @@ def default_of(key: str) -> dict[str, Any]:  # Any: a JSON object
 
 
 def build_settings(rows: Mapping[str, Any]) -> SystemSettings:  # Any: JSON as stored
-    return SystemSettings(**{key: parse_section(key, value) for key, value in rows.items() if key in SECTIONS})
+    return SystemSettings.model_validate(
+        {key: parse_section(key, value) for key, value in rows.items() if key in SECTIONS}
+    )

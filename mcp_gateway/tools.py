@@ -45,7 +45,9 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         dataset: DatasetName,
         tables: Annotated[
             list[str] | None,
-            Field(description="Only these tables; all of them when left out.", max_length=200, examples=[["panel_users"]]),
+            Field(
+                description="Only these tables; all of them when left out.", max_length=200, examples=[["panel_users"]]
+            ),
         ] = None,
     ) -> ToolResult:
         """Tables and columns of one dataset, with types, keys and meanings.
@@ -71,7 +73,9 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         ],
         weighting: Annotated[
             Literal["auto", "off"],
-            Field(description="auto weights to the population where the dataset's design is confirmed; off never does."),
+            Field(
+                description="auto weights to the population where the dataset's design is confirmed; off never does."
+            ),
         ] = "auto",
         max_rows: Annotated[
             int | None, Field(description="Show at most this many rows (the policy's limit still holds).", ge=1)

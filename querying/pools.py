@@ -44,7 +44,9 @@ class Pools:
         try:
             connection = await pool.acquire(timeout=self._acquire_timeout_s)
         except TimeoutError:
-            raise GatewayBusy(f"No connection to {dataset.name} became free in {self._acquire_timeout_s:.0f} s.") from None
+            raise GatewayBusy(
+                f"No connection to {dataset.name} became free in {self._acquire_timeout_s:.0f} s."
+            ) from None
         except (PreflightError, OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
             raise SourceUnavailable(f"The database of {dataset.name} cannot be reached at the moment.") from None
         except (CredentialsUnreadable, DsnInvalid):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import html
 import ipaddress
 import math
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -108,12 +108,23 @@ def _cell(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return repr(value)
-    return escape_cell(value) if isinstance(value, str) else format(value, "f") if isinstance(value, Decimal) else str(value)
+    return (
+        escape_cell(value)
+        if isinstance(value, str)
+        else format(value, "f")
+        if isinstance(value, Decimal)
+        else str(value)
+    )
+
+
+# "<1L" is a category and must reach the model as it is stored; only what HTML would read as a tag is escaped
+TAG_OPENING = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def escape_cell(text: str) -> str:
-    shown = html.escape(text, quote=False).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")
-    return " ".join(shown.split("\r\n")).replace("\n", " ").replace("\r", " ")
+    """One line that cannot end its cell, open a tag or start code."""
+    shown = TAG_OPENING.sub("&lt;", text.replace("\\", "\\\\")).replace("|", "\\|").replace("`", "\\`")
+    return " ".join(shown.splitlines())
 
 
 def render_json(result: QueryResult) -> str:

@@ -66,7 +66,8 @@ async def _fetch(dataset: Dataset) -> Profile:
             return await fetch_profile(open_target(dataset.connection))
     except TimeoutError:
         raise ProfilingFailed(
-            f"Profiling did not finish within {PROFILE_TIMEOUT_S} s.", hint="The database answers too slowly; try again."
+            f"Profiling did not finish within {PROFILE_TIMEOUT_S} s.",
+            hint="The database answers too slowly; try again.",
         ) from None
 
 
@@ -127,7 +128,9 @@ def _merge_tables(dataset: Dataset, profile: Profile) -> None:
 
 
 def _foreign_key_document(key: object) -> dict[str, object]:
-    return {name: getattr(key, name) for name in ("columns", "references_schema", "references_table", "references_columns")}
+    return {
+        name: getattr(key, name) for name in ("columns", "references_schema", "references_table", "references_columns")
+    }
 
 
 def _merge_columns(row: DatasetTable, table: FoundTable) -> None:
@@ -154,4 +157,10 @@ def fail_run(run_id: int, error: GatewayError) -> None:
     run.state, run.finished_at = ProfilingRun.State.FAILED, timezone.now()
     run.error_code, run.error_message = error.code, error.message
     run.save()
-    move(run.dataset_id, Status.ERROR, only_from=[Status.PROFILING], reason=f"{error.message} {error.hint}", code=error.code)
+    move(
+        run.dataset_id,
+        Status.ERROR,
+        only_from=[Status.PROFILING],
+        reason=f"{error.message} {error.hint}",
+        code=error.code,
+    )

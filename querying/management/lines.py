@@ -100,7 +100,9 @@ async def run_line(line: Line, *, call: Call, engine: Engine, reveal_all_rows: b
     return render_record(line.id, await services.list_datasets(call, engine=engine))
 
 
-def render_record(identifier: Any, answer: Answer[Any], *, failed: bool = False) -> Json:  # Any: the caller's id and value
+def render_record(
+    identifier: Any, answer: Answer[Any], *, failed: bool = False
+) -> Json:  # Any: the caller's id and value
     plan, error = answer.plan, answer.error
     result = answer.value if isinstance(answer.value, QueryResult) else None
     record: Json = {

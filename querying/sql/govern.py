@@ -19,6 +19,8 @@ from querying.sql.scopes import Columns, Origin, Reading, Relation, Scope, Table
 from querying.sql.tables import DESCRIBE, find_table, nearest
 from querying.sql.walk import names, unwrap, walk
 
+# Columns that all sub-selects of a statement may hold together, so that planning stays quick.
+MAX_GOVERNED_COLUMNS: Final = 10_000
 # Without an equality operator a column cannot stand in GROUP BY.
 NOT_GROUPABLE: Final = frozenset({"box", "circle", "json", "line", "lseg", "path", "point", "polygon", "xml"})
 
@@ -26,6 +28,7 @@ NOT_GROUPABLE: Final = frozenset({"box", "circle", "json", "line", "lseg", "path
 def govern_select(select: pg.SelectStmt, *, dataset: DatasetSpec) -> Reading:
     """Rewrite the tree in place; returns its names as they were before."""
     reading = read_scopes(select, find_table=partial(find_table, dataset))
+    check_size(reading)
     for reference, scope in reading.references:
         check_reference(reference, scope)
     for scope in reading.scopes:
@@ -34,6 +37,14 @@ def govern_select(select: pg.SelectStmt, *, dataset: DatasetSpec) -> Reading:
     for use in reading.tables:
         substitute(use)
     return reading
+
+
+def check_size(reading: Reading) -> None:
+    if sum(len(use.spec.visible_columns) for use in reading.tables) > MAX_GOVERNED_COLUMNS:
+        raise QueryRefused(
+            f"The statement names tables {len(reading.tables):,} times, which is too much.",
+            hint="Name each table once in a WITH query and use that.",
+        )
 
 
 def substitute(use: TableUse) -> None:

@@ -67,7 +67,7 @@ def looks_up_raw_rows(scope: Scope, raw: Mapping[Scope, bool]) -> bool:
     """`SELECT (SELECT email FROM users OFFSET g LIMIT 1) FROM generate_series(1, 100) g`."""
     links = [message for message in own_messages(scope) if isinstance(message, pg.SubLink)]
     shown = [link.subselect.select_stmt for link in links if link.sub_link_type in VALUE_LINKS]
-    return any(raw[inner] and any(inner.select is select for select in shown) for inner in raw)
+    return bool(shown) and any(raw[inner] for inner in raw if any(inner.select is select for select in shown))
 
 
 def multiplies_rows(scope: Scope) -> bool:

@@ -6,7 +6,7 @@ a NATURAL JOIN ...) the columns are marked inexact, and nobody draws conclusions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -50,6 +50,19 @@ class Columns:
 
 
 UNKNOWN: Final = Columns((), exact=False)
+# PostgreSQL's own limit for one SELECT; `SELECT *, *` of itself again and again would fill the memory.
+MAX_COLUMNS: Final = 1_664
+
+
+def joined(parts: Iterable[Columns], *, exact: bool = True) -> Columns:
+    """One after the other, as in a select list."""
+    pairs: list[tuple[str, Origin | None]] = []
+    for part in parts:
+        if len(pairs) + len(part.pairs) > MAX_COLUMNS:
+            return UNKNOWN
+        pairs.extend(part.pairs)
+        exact = exact and part.exact
+    return Columns(tuple(pairs), exact)
 
 
 @dataclass(eq=False)
@@ -257,13 +270,7 @@ def output_columns(scope: Scope) -> Columns:
     if scope.select.values_lists:
         width = len(scope.select.values_lists[0].list.items)
         return Columns(tuple((f"column{index + 1}", None) for index in range(width)), exact=True)
-    pairs: list[tuple[str, Origin | None]] = []
-    exact = True
-    for node in scope.select.target_list:
-        found = target_columns(scope, node.res_target)
-        pairs.extend(found.pairs)
-        exact = exact and found.exact
-    return Columns(tuple(pairs), exact)
+    return joined(target_columns(scope, node.res_target) for node in scope.select.target_list)
 
 
 def combined_columns(left: Columns, right: Columns) -> Columns:
@@ -292,9 +299,8 @@ def star_columns(scope: Scope, qualifier: tuple[str, ...]) -> Columns:
     if qualifier:
         relation = scope.find(qualifier[-1])
         return UNKNOWN if relation is None else relation.columns
-    shown = [relation.columns for relation in scope.relations if not relation.hidden]
-    exact = all(columns.exact for columns in shown) and not scope.merges_columns
-    return Columns(tuple(pair for columns in shown for pair in columns.pairs), exact)
+    shown = (relation.columns for relation in scope.relations if not relation.hidden)
+    return joined(shown, exact=not scope.merges_columns)
 
 
 def origin_of(scope: Scope, parts: tuple[str, ...]) -> Origin | None:

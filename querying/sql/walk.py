@@ -73,6 +73,8 @@ def locate(root: Message, wanted: Message) -> int:
     while stack:
         packed, outer = stack.pop()
         message = unwrap(packed)
+        if message is None:
+            continue
         offset = getattr(message, "location", -1)
         offset = outer if offset < 0 else offset
         if message is wanted:

@@ -11,7 +11,9 @@ class Command(GatewayCommand):
 
     def run(self, **options: Any) -> None:  # Any: parsed arguments
         datasets = [_shown(dataset) for dataset in Dataset.objects.filter(deleted_at=None).order_by("name")]
-        lines = [f"{d['name']:<24} {d['status']:<17} {d['connection']}  {d['status_reason']}".rstrip() for d in datasets]
+        lines = [
+            f"{d['name']:<24} {d['status']:<17} {d['connection']}  {d['status_reason']}".rstrip() for d in datasets
+        ]
         empty = "No dataset yet. Register one: `manage.py register_dataset NAME DSN --wait --approve`."
         self.show({"datasets": datasets}, "\n".join(lines) or empty, as_json=options["json"])
 

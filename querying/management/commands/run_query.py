@@ -43,4 +43,6 @@ class Command(GatewayCommand):
         if not options["json"] and answer.value is not None and answer.plan is not None:
             more = ", truncated" if answer.value.truncated else ""
             weighting = answer.plan.weighting.replace("_", " ")
-            self.stdout.write(f"{render_markdown(answer.value)}\n\n{len(answer.value.rows)} rows{more}; weighting: {weighting}")
+            self.stdout.write(
+                f"{render_markdown(answer.value)}\n\n{len(answer.value.rows)} rows{more}; weighting: {weighting}"
+            )

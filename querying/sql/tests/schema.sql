@@ -39,7 +39,8 @@ CREATE TABLE measures_2026_01 PARTITION OF measures FOR VALUES FROM ('2026-01-01
 CREATE TABLE measures_2026_02 PARTITION OF measures FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
 CREATE VIEW android_events AS SELECT * FROM events WHERE platform = 'Android';
 CREATE SCHEMA archive;
-CREATE TABLE archive.events (event_id bigint PRIMARY KEY, user_id integer, app text, retired_on date);
+CREATE TABLE archive.old_events (event_id bigint PRIMARY KEY, user_id integer, app text, retired_on date);
+CREATE TABLE stores (store_id integer PRIMARY KEY, city text);
 CREATE TABLE archive.stores (store_id integer PRIMARY KEY, city text);
 CREATE TABLE archive.categories_old (category text PRIMARY KEY, title text);
 
@@ -62,7 +63,7 @@ INSERT INTO weights_monthly SELECT user_id, month, weight + extract(month FROM m
 INSERT INTO documents SELECT i, 'Title ' || i, 'The quick brown fox number ' || i || ' jumps', to_tsvector('english', 'The quick brown fox number ' || i), '2026-01-01'::date + i FROM generate_series(1, 12) AS i;
 INSERT INTO "Order Items" SELECT i, 'thing ' || i, i * 9.99, '2026-03-01'::date + i FROM generate_series(1, 8) AS i;
 INSERT INTO measures SELECT '2026-01-01'::date + i % 59, (ARRAY['north', 'south'])[i % 2 + 1], sqrt(i) FROM generate_series(0, 117) AS i;
-INSERT INTO archive.events SELECT i, i % 60 + 1, 'Orkut', '2020-01-01'::date + i FROM generate_series(1, 20) AS i;
+INSERT INTO archive.old_events SELECT i, i % 60 + 1, 'Orkut', '2020-01-01'::date + i FROM generate_series(1, 20) AS i;
 INSERT INTO archive.stores VALUES (1, 'Pune'), (2, 'Kochi');
 INSERT INTO archive.categories_old VALUES ('Social', 'Old social');
 

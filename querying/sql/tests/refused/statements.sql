@@ -1,0 +1,192 @@
+--# an INSERT
+INSERT INTO users (user_id) VALUES (1)
+
+--# an INSERT of a SELECT
+INSERT INTO events SELECT * FROM events
+
+--# an UPDATE
+UPDATE users SET name = 'x'
+
+--# a DELETE
+DELETE FROM events
+
+--# a DELETE after a comment
+/* only counting */ DELETE FROM events -- honest
+
+--# a MERGE
+MERGE INTO users USING events ON true WHEN MATCHED THEN DELETE
+
+--# TRUNCATE
+TRUNCATE events
+
+--# DROP TABLE
+DROP TABLE users
+
+--# CREATE TABLE
+CREATE TABLE x (a int)
+
+--# CREATE TEMP TABLE
+CREATE TEMP TABLE x AS SELECT * FROM users
+
+--# CREATE TABLE AS
+CREATE TABLE x AS SELECT 1
+
+--# CREATE VIEW
+CREATE VIEW v AS SELECT 1
+
+--# CREATE MATERIALIZED VIEW
+CREATE MATERIALIZED VIEW v AS SELECT 1
+
+--# REFRESH MATERIALIZED VIEW
+REFRESH MATERIALIZED VIEW v
+
+--# CREATE FUNCTION
+CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'
+
+--# CREATE EXTENSION
+CREATE EXTENSION dblink
+
+--# CREATE ROLE
+CREATE ROLE eve SUPERUSER LOGIN
+
+--# CREATE DATABASE
+CREATE DATABASE x
+
+--# ALTER TABLE
+ALTER TABLE users ADD COLUMN x int
+
+--# ALTER ROLE
+ALTER ROLE postgres PASSWORD 'x'
+
+--# ALTER SYSTEM
+ALTER SYSTEM SET log_statement = 'none'
+
+--# GRANT
+GRANT ALL ON users TO PUBLIC
+
+--# REVOKE
+REVOKE ALL ON users FROM PUBLIC
+
+--# COPY to a file
+COPY users TO '/tmp/users.csv'
+
+--# COPY from a program
+COPY users FROM PROGRAM 'id'
+
+--# COPY of a query to the client
+COPY (SELECT * FROM users) TO STDOUT
+
+--# SET
+SET statement_timeout = 0
+
+--# SET LOCAL
+SET LOCAL search_path = public
+
+--# SET ROLE
+SET ROLE postgres
+
+--# SET SESSION AUTHORIZATION
+SET SESSION AUTHORIZATION postgres
+
+--# SET TRANSACTION READ WRITE
+SET TRANSACTION READ WRITE
+
+--# RESET ALL
+RESET ALL
+
+--# SHOW
+SHOW data_directory
+
+--# SHOW ALL
+SHOW ALL
+
+--# BEGIN
+BEGIN
+
+--# COMMIT
+COMMIT
+
+--# ROLLBACK
+ROLLBACK
+
+--# SAVEPOINT
+SAVEPOINT x
+
+--# PREPARE TRANSACTION
+PREPARE TRANSACTION 'x'
+
+--# PREPARE
+PREPARE p AS SELECT 1
+
+--# EXECUTE
+EXECUTE p
+
+--# DEALLOCATE
+DEALLOCATE ALL
+
+--# CALL
+CALL tidy()
+
+--# DO
+DO $$ BEGIN PERFORM 1; END $$
+
+--# DECLARE a cursor
+DECLARE c CURSOR FOR SELECT * FROM users
+
+--# FETCH from a cursor
+FETCH ALL FROM c
+
+--# CLOSE a cursor
+CLOSE ALL
+
+--# LISTEN
+LISTEN channel
+
+--# NOTIFY
+NOTIFY channel, 'x'
+
+--# UNLISTEN
+UNLISTEN *
+
+--# LOCK TABLE
+LOCK TABLE users IN ACCESS EXCLUSIVE MODE
+
+--# VACUUM
+VACUUM users
+
+--# ANALYZE
+ANALYZE users
+
+--# REINDEX
+REINDEX TABLE users
+
+--# CLUSTER
+CLUSTER users
+
+--# CHECKPOINT
+CHECKPOINT
+
+--# DISCARD ALL
+DISCARD ALL
+
+--# LOAD
+LOAD 'auto_explain'
+
+--# COMMENT ON
+COMMENT ON TABLE users IS 'x'
+
+--# SECURITY LABEL
+SECURITY LABEL ON TABLE users IS 'x'
+
+--# IMPORT FOREIGN SCHEMA
+IMPORT FOREIGN SCHEMA public FROM SERVER s INTO public
+
+--# two statements
+SELECT 1; SELECT 2
+
+--# a COMMIT and a DELETE behind a SELECT
+SELECT 1; COMMIT; DELETE FROM events
+
+--# a second statement behind a comment
+SELECT 1 /* ; */ ; -- more
+DROP TABLE users

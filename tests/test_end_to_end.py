@@ -1,0 +1,247 @@
+"""The main job with real processes: register, profile, approve, ask through MCP, find it in the log."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from mcp import Client
+
+from conftest import SHOP
+from datasets.demo.databases import DEMO_DATABASES, NHANES2009, PANEL_IN, YRBS2015, prepare_database, reader_dsn
+from tests.product import Product, build_environment, connect, fetch_json, fetch_status, wait_until
+from tests.servers import SERVERS, MakeDatabase, ReadonlyDsn, RedisServer
+
+pytestmark = pytest.mark.e2e
+DEMOS = {"panel_in": PANEL_IN, "panel_in_monthly": PANEL_IN, "nhanes2009": NHANES2009, "yrbs2015": YRBS2015}
+QUESTIONS = {
+    "panel_in": ("SELECT count(*) AS n FROM panel_users", "1500"),
+    "panel_in_monthly": ("SELECT count(*) AS n FROM panel_weights_monthly", "4242"),
+    "nhanes2009": ("SELECT count(*) AS n FROM nhanes_chol", "8591"),
+    "yrbs2015": ("SELECT count(*) AS n FROM yrbs", "15624"),
+}
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """An installation with the demo datasets, its own metadata database, and a worker."""
+    superuser = SERVERS.runtime.postgres_superuser_url
+    metadata = f"e2e_{secrets.token_hex(4)}"
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{metadata}"')  # type: ignore[arg-type]  # a name made here
+    url = urlsplit(superuser)._replace(path=f"/{metadata}").geturl()
+    made = Product(tmp_path_factory.mktemp("e2e"), build_environment(METADATA_DATABASE_URL=url))
+    made.manage("migrate", "--verbosity", "0")
+    made.start_worker()
+    passwords = {demo.name: secrets.token_hex(8) for demo in DEMO_DATABASES}
+    for database in DEMO_DATABASES:
+        prepare_database(superuser, database, reader_password=passwords[database.name])
+    for name, demo in DEMOS.items():
+        dsn = reader_dsn(superuser, demo, reader_password=passwords[demo.name])
+        made.manage("register_dataset", name, dsn, "--approve", "--personal-data", "visible")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def key(product: Product) -> str:
+    return str(product.manage_json("create_api_key", "end-to-end", "--owner", "ana")["key"])
+
+
+@pytest.fixture(scope="module", params=["uvicorn", "daphne", "granian"])
+def urls(request: pytest.FixtureRequest, product: Product) -> Iterator[tuple[str, str]]:
+    """Two web processes of one kind of server."""
+    started = len(product.children)
+    yield product.start_web(request.param), product.start_web(request.param)
+    for child in product.children[started:]:
+        child.stop()
+        assert not child.running
+    del product.children[started:]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_lists_describes_and_queries_the_demo_datasets(urls: tuple[str, str], key: str, mode: str) -> None:
+    async with connect(urls[0], key, mode=mode) as client:
+        listed = await client.call_tool("list_datasets", {})
+        described = await client.call_tool("describe_dataset", {"dataset": "panel_in", "tables": ["panel_users"]})
+        answers = {
+            name: await client.call_tool("execute_query", {"dataset": name, "sql": sql})
+            for name, (sql, _) in QUESTIONS.items()
+        }
+
+    assert set(listed.structured_content["datasets"]) >= set(DEMOS)
+    assert "|nccs|text|" in text_of(described)
+    for name, (_, number) in QUESTIONS.items():
+        assert text_of(answers[name]).startswith(f"|n|\n|---|\n|{number}|")
+        assert answers[name].structured_content["weighting"] in {"none", "design_not_confirmed"}
+
+
+async def test_refuses_a_delete_and_the_rows_stay(urls: tuple[str, str], key: str) -> None:
+    async with connect(urls[0], key) as client:
+        refused = await client.call_tool("execute_query", {"dataset": "panel_in", "sql": "DELETE FROM panel_users"})
+        counted = await ask(client, "panel_in", "SELECT count(*) AS n FROM panel_users")
+
+    assert refused.is_error
+    assert refused.structured_content["error"]["code"] == "query_refused"
+    assert refused.structured_content["error"]["hint"]
+    assert "|1500|" in text_of(counted)
+
+
+async def test_a_new_database_is_queried_by_both_processes_within_a_second_of_its_approval(
+    product: Product, urls: tuple[str, str], key: str, make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
+) -> None:
+    name = f"shop_{secrets.token_hex(3)}"
+    product.manage("register_dataset", name, readonly_dsn(make_database(SHOP)), "--wait")
+    async with connect(urls[0], key) as first, connect(urls[1], key) as second:
+        before = await ask(first, name, "SELECT 1 AS one")
+        product.manage("approve_dataset", name)
+        approved = time.monotonic()
+        for client in (first, second):
+            await wait_for_answer(client, name)
+        waited = time.monotonic() - approved
+
+    assert before.structured_content["error"]["code"] == "dataset_not_found"
+    assert waited < 1
+
+
+async def test_a_new_database_is_found_when_redis_was_restarted_in_between(
+    product: Product,
+    urls: tuple[str, str],
+    key: str,
+    make_database: MakeDatabase,
+    readonly_dsn: ReadonlyDsn,
+    redis_server: RedisServer,
+) -> None:
+    name = f"shop_{secrets.token_hex(3)}"
+    product.manage("register_dataset", name, readonly_dsn(make_database(SHOP)), "--wait")
+    redis_server.restart()
+    async with connect(urls[0], key) as first, connect(urls[1], key) as second:
+        await ask(first, name, "SELECT 1 AS one")
+        product.manage("approve_dataset", name)
+        approved = time.monotonic()
+        for client in (first, second):
+            await wait_for_answer(client, name)
+        waited = time.monotonic() - approved
+
+    assert waited < 1
+
+
+async def test_a_new_database_is_found_by_polling_while_redis_is_away(
+    product: Product,
+    urls: tuple[str, str],
+    key: str,
+    make_database: MakeDatabase,
+    readonly_dsn: ReadonlyDsn,
+    redis_server: RedisServer,
+) -> None:
+    name = f"shop_{secrets.token_hex(3)}"
+    product.manage("register_dataset", name, readonly_dsn(make_database(SHOP)), "--wait")
+    redis_server.stop()
+    try:
+        product.manage("approve_dataset", name)
+        async with connect(urls[0], key) as client:
+            await wait_for_answer(client, name, timeout_s=10)
+        parts = fetch_json(f"{urls[0]}/readyz")["parts"]
+    finally:
+        redis_server.start()
+
+    assert parts["redis"]["state"] == "degraded"
+
+
+async def test_every_call_is_in_the_log_with_its_client_and_person(
+    product: Product, urls: tuple[str, str], key: str
+) -> None:
+    async with connect(urls[0], key) as client:
+        answered = await ask(client, "yrbs2015", "SELECT count(*) AS logged FROM yrbs")
+        refused = await ask(client, "yrbs2015", "DROP TABLE yrbs")
+        failed = await ask(client, "yrbs2015", "SELECT 1/0 AS x")
+        malformed = await client.call_tool("execute_query", {"dataset": "yrbs2015"})
+        unknown = await client.call_tool("no_such_tool", {})
+
+    ids = [result.structured_content["id"] for result in (answered, refused, failed, malformed, unknown)]
+    rows = read_log(product, ids)
+    assert [rows[i]["outcome"] for i in ids] == ["answered", "refused", "failed", "refused", "refused"]
+    assert rows[ids[0]]["person"] == "ana"
+    assert rows[ids[0]]["api_key"] == "end-to-end"
+    assert rows[ids[0]]["client"] == "mcp"
+    assert rows[ids[0]]["sql_executed"].startswith("SELECT count(*) AS logged")
+    assert rows[ids[2]]["error_code"] == "query_failed"
+    assert rows[ids[0]]["partition"].startswith("logs_analytics_querylog_20")
+
+
+def test_no_key_no_tools(urls: tuple[str, str], key: str) -> None:
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+
+    assert post_list_tools(urls[0], {}) == 401
+    assert post_list_tools(urls[0], {"Authorization": f"Bearer {wrong}"}) == 401
+    assert post_list_tools(urls[0], {"Authorization": "Bearer mcpa_x_y"}) == 401
+    assert post_list_tools(urls[0], {"Authorization": f"Bearer {key}"}) == 200
+
+
+def test_ready_names_every_part(urls: tuple[str, str]) -> None:
+    ready = fetch_json(f"{urls[0]}/readyz")
+
+    assert set(ready["parts"]) == {"metadata_database", "redis", "worker", "catalog", "encryption_keys"}
+    assert ready["parts"]["catalog"]["state"] == "ok"
+    wait_until(lambda: fetch_json(f"{urls[0]}/readyz")["status"] == "ok", what="ready", timeout_s=20)
+
+
+def test_a_foreign_host_or_origin_is_refused(urls: tuple[str, str], key: str) -> None:
+    mine = {"Authorization": f"Bearer {key}"}
+
+    assert post_list_tools(urls[0], {**mine, "Host": "evil.example"}) in {400, 403, 421}
+    assert post_list_tools(urls[0], {**mine, "Origin": "https://evil.example"}) in {400, 403}
+
+
+def test_a_body_over_the_limit_is_refused(urls: tuple[str, str], key: str) -> None:
+    assert post_list_tools(urls[0], {"Authorization": f"Bearer {key}"}, padding="x" * 300_000) == 413
+
+
+def test_the_admin_answers(urls: tuple[str, str]) -> None:
+    assert fetch_status(f"{urls[0]}/admin/login/") == 200
+
+
+def post_list_tools(url: str, headers: dict[str, str], *, padding: str = "") -> int:
+    """The HTTP status of a tools/list in the older era, which needs no handshake in stateless mode."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=5)
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": {"padding": padding}}})
+    sent = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
+    connection.request("POST", "/mcp", body=body, headers=sent)
+    return connection.getresponse().status
+
+
+async def ask(client: Client, dataset: str, sql: str) -> Any:  # Any: mcp's CallToolResult
+    return await client.call_tool("execute_query", {"dataset": dataset, "sql": sql})
+
+
+async def wait_for_answer(client: Client, dataset: str, *, timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        result = await ask(client, dataset, "SELECT count(*) AS n FROM users")
+        if not result.is_error:
+            assert "|50|" in text_of(result)
+            return
+        assert time.monotonic() < deadline, result.structured_content
+
+
+def text_of(result: Any) -> str:  # Any: mcp's CallToolResult
+    return str(result.content[0].text)
+
+
+def read_log(product: Product, ids: list[str]) -> dict[str, dict[str, Any]]:  # Any: a row
+    with psycopg.connect(product.environment["METADATA_DATABASE_URL"]) as connection:
+        cursor = connection.execute(
+            "SELECT tableoid::regclass::text AS partition, * FROM logs_analytics_querylog WHERE id = ANY(%s::uuid[])",
+            [ids],
+        )
+        names = [column.name for column in cursor.description or ()]
+        return {str(row[names.index("id")]): dict(zip(names, row, strict=True)) for row in cursor}
