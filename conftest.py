@@ -47,6 +47,8 @@ def worker(transactional_db: None) -> Iterator[Worker]:
     running.start()
     yield running
     running.stop()
+    # each worker adds one, and a stopped worker's would go on
+    broker.middleware[:] = [part for part in broker.middleware if type(part).__name__ != "_WorkerMiddleware"]
     broker.flush_all()
 
 

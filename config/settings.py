@@ -211,6 +211,27 @@ UNFOLD = {
     "SITE_TITLE": "MCP Analytics Server",
     "SITE_HEADER": "MCP Analytics",
     "SITE_SYMBOL": "monitoring",
+    "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    # named here, called by the theme with each request
+    "STYLES": ["datasets.admin.site.stylesheet"],
+    "SCRIPTS": ["datasets.admin.site.script"],
+    "DASHBOARD_CALLBACK": "datasets.admin.site.dashboard",
+    "SIDEBAR": {"navigation": "datasets.admin.site.navigation"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 230)",
+            "100": "oklch(94% .03 230)",
+            "200": "oklch(89% .06 231)",
+            "300": "oklch(82% .1 232)",
+            "400": "oklch(72% .13 235)",
+            "500": "oklch(62% .14 240)",
+            "600": "oklch(52% .13 243)",
+            "700": "oklch(45% .11 244)",
+            "800": "oklch(39% .09 244)",
+            "900": "oklch(34% .07 245)",
+            "950": "oklch(25% .05 246)",
+        },
+    },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -71,7 +72,7 @@ def _prove_connection(dataset: Dataset) -> None:
     except PreflightError as error:
         move(dataset.pk, Status.APPROVED, only_from=[Status.HUMAN_REVIEW], reason=error.message, code=error.code)
         raise
-    if preflight.blocked and not dataset.unsafe_role_allowed_by:
+    if preflight.blocked and not (dataset.unsafe_role_allowed_by and settings.ALLOW_UNSAFE_ROLES):
         raise role_unsafe(preflight)
 
 

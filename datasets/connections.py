@@ -96,7 +96,7 @@ def _split_url(text: str) -> tuple[dict[str, str], dict[str, str]]:
         raise DsnInvalid("The connection string holds a '#'.", hint="Write # in the password as %23.")
     fields = {
         "host": unquote(parts.hostname or ""),
-        "port": str(port or ""),
+        "port": "" if port is None else str(port),
         "dbname": unquote(parts.path.removeprefix("/")),
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),

@@ -53,6 +53,25 @@ def _find_datasets(names: Collection[str]) -> list[Dataset]:
 
 
 @transaction.atomic
+def update_api_key(
+    key_id: int,
+    *,
+    all_datasets: bool,
+    datasets: Collection[str],
+    owner: str,
+    organisation: str,
+    expires_at: datetime | None,
+) -> None:
+    """Change whose key it is, what it may ask and until when; its name and its token stay."""
+    found = _find_datasets(datasets)
+    ApiKey.objects.filter(pk=key_id).update(
+        all_datasets=all_datasets, owner=owner, organisation=organisation, expires_at=expires_at
+    )
+    ApiKey.objects.get(pk=key_id).datasets.set(found)
+    grow_version()
+
+
+@transaction.atomic
 def revoke_api_key(key_id: int) -> None:
     ApiKey.objects.filter(pk=key_id, revoked_at=None).update(revoked_at=timezone.now())
     grow_version()

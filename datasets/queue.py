@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dramatiq
+from dramatiq.errors import BrokerConnectionError
 from redis.exceptions import RedisError
 
 from config.errors import QueueUnavailable
@@ -17,5 +18,5 @@ def enqueue(actor_name: str, *args: int) -> None:
     )
     try:
         dramatiq.get_broker().enqueue(message)
-    except (RedisError, dramatiq.ConnectionError, OSError) as error:
+    except (RedisError, BrokerConnectionError, OSError) as error:
         raise QueueUnavailable("The job could not be queued.") from error

@@ -198,7 +198,7 @@ def readonly_dsn(postgres_superuser_dsn: str) -> Iterator[ReadonlyDsn]:
     for database_url, role in granted:
         # the database may be gone already, and the role's grants with it
         with contextlib.suppress(psycopg.OperationalError):
-            _execute(database_url, sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+            _execute(database_url, sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(role)))
         _execute(postgres_superuser_dsn, sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
 

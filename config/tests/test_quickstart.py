@@ -47,6 +47,9 @@ class Product:
     def output(self) -> str:
         return (self.directory / "output").read_text()
 
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def variables(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in OURS}
         return {**kept, "DATA_DIR": str(self.directory), "PORT": str(self.port), **self.environment}
@@ -94,7 +97,7 @@ class Product:
         """Status by dataset, as a command beside the running product sees it."""
         listed = self.manage("list_datasets", "--json")
         assert listed.returncode == 0, listed.stderr
-        return dict(re.findall(r'"name": "(\w+)".*?"status": "(\w+)"', listed.stdout, re.DOTALL))
+        return {dataset["name"]: dataset["status"] for dataset in json.loads(listed.stdout)["datasets"]}
 
     def find_all(self) -> list[psutil.Process]:
         """Every process of this installation but the supervisor."""
@@ -117,9 +120,8 @@ class Product:
         self.process.wait()
 
     def clean_up(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        if self.is_running():
+            self.stop()
         stop_marked(MARK, str(self.directory))
         stop_leftover_servers(self.directory)
         shutil.rmtree(self.directory)
@@ -152,12 +154,21 @@ def first_output() -> Iterator[tuple[Product, str, float]]:
 
 
 @pytest.fixture
-def used(first_output: tuple[Product, str, float]) -> Iterator[Product]:
+def stopped(first_output: tuple[Product, str, float]) -> Product:
     """The product after its first start, stopped."""
-    yield first_output[0]
-    process = first_output[0].process
-    if process is not None and process.poll() is None:
-        first_output[0].stop()
+    product = first_output[0]
+    if product.is_running():
+        product.stop()
+    return product
+
+
+@pytest.fixture
+def running(first_output: tuple[Product, str, float]) -> Product:
+    """The same product, running; started only where the test before left it stopped, since a start takes seconds."""
+    product = first_output[0]
+    if not product.is_running():
+        product.start_and_wait()
+    return product
 
 
 def test_first_start_is_ready_in_time(first_output: tuple[Product, str, float]) -> None:
@@ -177,41 +188,47 @@ def test_first_start_shows_password_key_and_how_to_connect(first_output: tuple[P
     ) in output
 
 
-def test_stopped_product_leaves_no_process_and_says_that_it_is_gone(used: Product) -> None:
-    listed = used.manage("list_datasets")
+def test_stopped_product_leaves_no_process_and_says_that_it_is_gone(stopped: Product) -> None:
+    listed = stopped.manage("list_datasets")
 
-    assert used.find_all() == []
-    assert not (used.directory / "runtime.json").exists()
+    assert stopped.find_all() == []
+    assert not (stopped.directory / "runtime.json").exists()
     assert listed.returncode != 0
     assert "make run" in listed.stderr
 
 
-def test_later_start_keeps_everything_and_shows_no_secret(used: Product) -> None:
-    output = used.start_and_wait()
+def test_signal_during_the_start_stops_every_child(stopped: Product) -> None:
+    stopped.start()
+    stopped.wait_for("starting the web server")
+
+    code = stopped.stop(signal.SIGHUP)
+
+    assert code == 0
+    assert stopped.find_all() == []
+
+
+def test_later_start_keeps_everything_and_shows_no_secret(stopped: Product) -> None:
+    output = stopped.start_and_wait()
 
     assert "shown this once" not in output
     assert "<your key>" in output
     assert "create_api_key" in output
-    assert used.read_statuses() == dict.fromkeys(DEMOS, "active")
+    assert stopped.read_statuses() == dict.fromkeys(DEMOS, "active")
 
 
-def test_commands_beside_a_running_product_use_its_servers(used: Product) -> None:
-    used.start_and_wait()
-
-    made = used.manage("create_api_key", f"made-at-{time.time_ns()}")
+def test_commands_beside_a_running_product_use_its_servers(running: Product) -> None:
+    made = running.manage("create_api_key", f"made-at-{time.time_ns()}")
 
     assert made.returncode == 0, made.stderr
     assert "mcpa_" in made.stdout
 
 
-def test_second_start_on_the_same_directory_is_refused(used: Product) -> None:
-    used.start_and_wait()
-
-    second = used.manage("quickstart")
+def test_second_start_on_the_same_directory_is_refused(running: Product) -> None:
+    second = running.manage("quickstart")
 
     assert second.returncode == 1
-    assert f"already runs on {used.directory} at http://127.0.0.1:{used.port}" in second.stderr
-    assert answers(used)
+    assert f"already runs on {running.directory} at http://127.0.0.1:{running.port}" in second.stderr
+    assert answers(running)
 
 
 def test_taken_port_is_told_before_anything_starts(product: Product) -> None:
@@ -224,88 +241,70 @@ def test_taken_port_is_told_before_anything_starts(product: Product) -> None:
     assert not (product.directory / "postgres").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_stops_every_child(used: Product, number: signal.Signals) -> None:
-    used.start_and_wait()
-    running = used.find_all()
-
-    code = used.stop(number)
-
-    assert len(running) > 4
-    assert code == 0
-    assert [process for process in running if process.is_running()] == []
-
-
-def test_signal_during_the_start_stops_every_child(used: Product) -> None:
-    used.start()
-    used.wait_for("starting the web server")
-
-    code = used.stop(signal.SIGINT)
-
-    assert code == 0
-    assert used.find_all() == []
-
-
-def test_start_after_kill_nine_of_everything_keeps_all_data(used: Product) -> None:
-    used.start_and_wait()
-    used.kill_everything()
-
-    output = used.start_and_wait()
-
-    assert "shown this once" not in output
-    assert used.read_statuses() == dict.fromkeys(DEMOS, "active")
-
-
-def test_start_after_kill_nine_of_the_supervisor_alone(used: Product) -> None:
-    used.start_and_wait()
-    assert used.process is not None
-    used.process.kill()
-    used.process.wait()
-
-    used.start_and_wait()
-
-    assert answers(used)
-
-
-def test_worker_that_is_killed_runs_again(used: Product) -> None:
-    used.start_and_wait()
-    worker = next(process for process in used.find_all() if "dramatiq" in " ".join(process.cmdline()))
+def test_worker_that_is_killed_runs_again(running: Product) -> None:
+    worker = next(process for process in running.find_all() if "dramatiq" in " ".join(process.cmdline()))
 
     worker.kill()
 
-    used.wait_for("worker runs again")
-    assert answers(used)
+    running.wait_for("worker runs again")
+    assert answers(running)
 
 
-def test_database_server_that_is_killed_runs_again(used: Product) -> None:
-    used.start_and_wait()
-    server = find_processes("postgres", find_postgres_home(used.directory, find_account()) / "data")[0]
+def test_database_server_that_is_killed_runs_again(running: Product) -> None:
+    server = find_processes("postgres", find_postgres_home(running.directory, find_account()) / "data")[0]
 
     server.kill()
 
-    used.wait_for("PostgreSQL runs again")
-    assert used.read_statuses() == dict.fromkeys(DEMOS, "active")
+    running.wait_for("PostgreSQL runs again")
+    assert running.read_statuses() == dict.fromkeys(DEMOS, "active")
 
 
-def test_moves_when_another_program_has_taken_a_server_s_port(used: Product) -> None:
-    ports = json.loads((used.directory / "ports.json").read_text())
+def test_ctrl_c_stops_every_child(running: Product) -> None:
+    children = running.find_all()
+
+    code = running.stop(signal.SIGINT)
+
+    assert len(children) > 4
+    assert code == 0
+    assert [process for process in children if process.is_running()] == []
+
+
+def test_start_after_kill_nine_of_everything_keeps_all_data(running: Product) -> None:
+    running.kill_everything()
+
+    output = running.start_and_wait()
+
+    assert "shown this once" not in output
+    assert running.read_statuses() == dict.fromkeys(DEMOS, "active")
+
+
+def test_start_after_kill_nine_of_the_supervisor_alone(running: Product) -> None:
+    assert running.process is not None
+    running.process.kill()
+    running.process.wait()
+
+    running.start_and_wait()
+
+    assert answers(running)
+
+
+def test_moves_when_another_program_has_taken_a_servers_port(stopped: Product) -> None:
+    ports = json.loads((stopped.directory / "ports.json").read_text())
     with socket.create_server(("127.0.0.1", ports["postgres"])):
-        output = used.start_and_wait()
+        output = stopped.start_and_wait()
 
-        statuses = used.read_statuses()
-        moved = json.loads((used.directory / "ports.json").read_text())
+        statuses = stopped.read_statuses()
+        moved = json.loads((stopped.directory / "ports.json").read_text())
 
     assert "moving to a free one" in output
     assert moved["postgres"] != ports["postgres"]
     # the demo datasets' connection strings moved along
     assert statuses == dict.fromkeys(DEMOS, "active")
-    asked = used.manage("run_query", "yrbs2015", "SELECT count(*) AS n FROM yrbs")
+    asked = stopped.manage("run_query", "yrbs2015", "SELECT count(*) AS n FROM yrbs")
     assert asked.returncode == 0, asked.stderr + asked.stdout
 
 
-@pytest.mark.parametrize(
-    "moment", ["PostgreSQL is ready", "loaded the demo database demo_panel_in", "registered nhanes2009"]
-)
+@pytest.mark.parametrize("moment", ["loaded the demo database demo_panel_in", "registered nhanes2009"])
 def test_first_start_that_was_killed_is_finished_by_the_next(product: Product, moment: str) -> None:
     product.start()
     product.wait_for(moment)

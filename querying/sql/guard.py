@@ -19,6 +19,7 @@ from querying.sql.allowed_nodes import ALLOWED_NODES
 from querying.sql.allowed_operators import ALLOWED_OPERATORS
 from querying.sql.allowed_types import ALLOWED_TYPES
 from querying.sql.column_notation import REFUSED_AFTER_A_DOT
+from querying.sql.draft import Draft
 from querying.sql.hints import FUNCTION_HINTS, NODE_HINTS, NODE_NAMES
 from querying.sql.output_names import OUTPUT_NAMES
 from querying.sql.parse import Statement
@@ -38,7 +39,7 @@ ONE_SELECT: Final = "Write one SELECT over the dataset's tables; nothing can be 
 
 
 @dataclass
-class Guard:
+class Inspection:
     """One statement under inspection: what its walk collects."""
 
     statement: Statement
@@ -54,49 +55,53 @@ class Guard:
         return QueryRefused(f"{what} (line {line}, column {column}).", hint=hint, line=line, column=column)
 
 
-def guard_statement(statement: Statement, *, column_names: frozenset[str]) -> None:
+def guard(draft: Draft) -> Draft:
     """Raise `QueryRefused`, by name and place, unless everything in the statement is on an allow-list."""
+    statement = draft.statement
     root = unwrap(statement.tree.stmts[0].stmt)
-    guard = Guard(statement, set(column_names))
-    check_root(guard, root)
+    inspection = Inspection(
+        statement, {column.name for table in draft.dataset.tables for column in table.visible_columns}
+    )
+    check_root(inspection, root)
     for message in walk(root):
-        CHECKS.get(type(message), refuse_node)(guard, message)
-    for message, name in guard.fields:
-        check_field(guard, message, name)
+        CHECKS.get(type(message), refuse_node)(inspection, message)
+    for message, name in inspection.fields:
+        check_field(inspection, message, name)
+    return draft
 
 
-def refuse_node(guard: Guard, message: Message) -> None:
+def refuse_node(inspection: Inspection, message: Message) -> None:
     kind = kind_of(message)
-    raise guard.refusal(f"{node_name(kind)} is not allowed", message, hint=NODE_HINTS.get(kind, ONE_SELECT))
+    raise inspection.refusal(f"{node_name(kind)} is not allowed", message, hint=NODE_HINTS.get(kind, ONE_SELECT))
 
 
-def allow(guard: Guard, message: Message) -> None:
+def allow(inspection: Inspection, message: Message) -> None:
     """Nothing but its type matters."""
 
 
 def know_name(attribute: str) -> Check:
     """The statement gives this name itself, so `x.name` may use it."""
 
-    def check(guard: Guard, message: Any) -> None:  # Any: one message type each
-        guard.known.add(getattr(message, attribute))
+    def check(inspection: Inspection, message: Any) -> None:  # Any: one message type each
+        inspection.known.add(getattr(message, attribute))
 
     return check
 
 
-def check_alias(guard: Guard, alias: pg.Alias) -> None:
-    guard.known.update((alias.aliasname, *names(alias.colnames)))
+def check_alias(inspection: Inspection, alias: pg.Alias) -> None:
+    inspection.known.update((alias.aliasname, *names(alias.colnames)))
 
 
-def check_cycle(guard: Guard, clause: pg.CTECycleClause) -> None:
-    guard.known.update((clause.cycle_mark_column, clause.cycle_path_column))
+def check_cycle(inspection: Inspection, clause: pg.CTECycleClause) -> None:
+    inspection.known.update((clause.cycle_mark_column, clause.cycle_path_column))
 
 
-def check_root(guard: Guard, root: Any) -> None:  # Any: one of 270 message types
+def check_root(inspection: Inspection, root: Any) -> None:  # Any: one of 270 message types
     kind = kind_of(root)
     if kind == "ExplainStmt":
-        check_explain(guard, root)
+        check_explain(inspection, root)
     elif kind != "SelectStmt":
-        line, column = guard.statement.place(-1)
+        line, column = inspection.statement.place(-1)
         raise QueryRefused(
             f"{node_name(kind)} is not allowed (line {line}, column {column}).",
             hint=NODE_HINTS.get(kind, ONE_SELECT),
@@ -105,13 +110,13 @@ def check_root(guard: Guard, root: Any) -> None:  # Any: one of 270 message type
         )
 
 
-def check_explain(guard: Guard, explain: pg.ExplainStmt) -> None:
+def check_explain(inspection: Inspection, explain: pg.ExplainStmt) -> None:
     inner = unwrap(explain.query)
     if kind_of(inner) != "SelectStmt":
-        raise guard.refusal(f"EXPLAIN of {node_name(kind_of(inner))} is not allowed", inner)
+        raise inspection.refusal(f"EXPLAIN of {node_name(kind_of(inner))} is not allowed", inner)
     for option in (node.def_elem for node in explain.options):
         if option_value(option) not in EXPLAIN_OPTIONS.get(option.defname, ()):
-            raise guard.refusal(
+            raise inspection.refusal(
                 f"EXPLAIN option {option.defname.upper()} is not allowed",
                 option,
                 hint="Write EXPLAIN SELECT ..., or EXPLAIN (FORMAT json, VERBOSE, COSTS off) SELECT ...",
@@ -125,41 +130,41 @@ def option_value(option: pg.DefElem) -> str:
     return value.sval.lower() if isinstance(value, pg.String) else "" if value is None else "?"
 
 
-def check_select(guard: Guard, select: pg.SelectStmt) -> None:
+def check_select(inspection: Inspection, select: pg.SelectStmt) -> None:
     if select.HasField("into_clause"):
-        raise guard.refusal(
+        raise inspection.refusal(
             "SELECT INTO is not allowed", select.into_clause, hint="Leave out INTO; the rows come back as the answer."
         )
     if select.locking_clause:
-        raise guard.refusal(
+        raise inspection.refusal(
             "A row lock (FOR UPDATE, FOR SHARE) is not allowed",
             select.locking_clause[0].locking_clause,
             hint="Leave out FOR UPDATE / FOR SHARE.",
         )
 
 
-def check_function(guard: Guard, call: pg.FuncCall) -> None:
+def check_function(inspection: Inspection, call: pg.FuncCall) -> None:
     *schemas, name = names(call.funcname)
     if schemas not in ([], [BUILT_IN]):
-        raise guard.refusal(
+        raise inspection.refusal(
             f"{'.'.join([*schemas, name])}() is not allowed: only PostgreSQL's own functions are",
             call,
             hint=f"Write a built-in function without a schema{such_as(name)}.",
         )
     if name == "current_setting":
-        check_setting(guard, call)
+        check_setting(inspection, call)
     elif name not in ALLOWED_FUNCTIONS:
-        raise guard.refusal(f"{name}() is not allowed", call, hint=function_hint(name))
-    if name == "pg_typeof" and not any(call is excused for excused in guard.as_text):
+        raise inspection.refusal(f"{name}() is not allowed", call, hint=function_hint(name))
+    if name == "pg_typeof" and not any(call is excused for excused in inspection.as_text):
         # A regtype compared with a literal tells whether a name exists.
-        raise guard.refusal("pg_typeof() is allowed only as text", call, hint="Write pg_typeof(x)::text.")
+        raise inspection.refusal("pg_typeof() is allowed only as text", call, hint="Write pg_typeof(x)::text.")
 
 
-def check_setting(guard: Guard, call: pg.FuncCall) -> None:
+def check_setting(inspection: Inspection, call: pg.FuncCall) -> None:
     wanted = call.args[0].a_const.sval.sval.lower() if call.args else ""
     if len(call.args) > 2 or wanted not in ALLOWED_SETTINGS:
         hint = f"Settings that can be read: {', '.join(sorted(ALLOWED_SETTINGS))}."
-        raise guard.refusal(f"current_setting('{wanted}') is not allowed", call, hint=hint)
+        raise inspection.refusal(f"current_setting('{wanted}') is not allowed", call, hint=hint)
 
 
 def function_hint(name: str) -> str:
@@ -174,11 +179,11 @@ def such_as(name: str) -> str:
     return f", such as {', '.join(near)}" if near else ""
 
 
-def check_type(guard: Guard, type_name: pg.TypeName) -> None:
+def check_type(inspection: Inspection, type_name: pg.TypeName) -> None:
     *schemas, name = names(type_name.names)
     built_in = schemas in ([], [BUILT_IN]) and name in ALLOWED_TYPES
     if not built_in or type_name.setof or type_name.pct_type:
-        raise guard.refusal(
+        raise inspection.refusal(
             f"Type {'.'.join([*schemas, name])} is not allowed",
             type_name,
             hint="Use PostgreSQL's own data types, such as text, integer, numeric, date, timestamptz, jsonb. "
@@ -186,89 +191,95 @@ def check_type(guard: Guard, type_name: pg.TypeName) -> None:
         )
 
 
-def check_cast(guard: Guard, cast: pg.TypeCast) -> None:
+def check_cast(inspection: Inspection, cast: pg.TypeCast) -> None:
     if cast.arg.HasField("func_call") and names(cast.type_name.names)[-1] == "text":
-        guard.as_text.append(cast.arg.func_call)
+        inspection.as_text.append(cast.arg.func_call)
 
 
-def check_operator_name(guard: Guard, message: Message, parts: tuple[str, ...]) -> None:
+def check_operator_name(inspection: Inspection, message: Message, parts: tuple[str, ...]) -> None:
     *schemas, name = parts
     if schemas not in ([], [BUILT_IN]) or name not in ALLOWED_OPERATORS:
-        raise guard.refusal(
+        raise inspection.refusal(
             f"Operator {'.'.join(parts)} is not allowed",
             message,
             hint="Use PostgreSQL's own operators, without a schema.",
         )
 
 
-def check_expression(guard: Guard, expression: pg.A_Expr) -> None:
+def check_expression(inspection: Inspection, expression: pg.A_Expr) -> None:
     # BETWEEN, IN, LIKE and the like carry their keyword or a built-in operator as their name.
     if expression.kind not in (pg.AEXPR_BETWEEN, pg.AEXPR_NOT_BETWEEN, pg.AEXPR_BETWEEN_SYM, pg.AEXPR_NOT_BETWEEN_SYM):
-        check_operator_name(guard, expression, names(expression.name))
+        check_operator_name(inspection, expression, names(expression.name))
 
 
-def check_sublink(guard: Guard, link: pg.SubLink) -> None:
+def check_sublink(inspection: Inspection, link: pg.SubLink) -> None:
     if link.oper_name:
-        check_operator_name(guard, link, names(link.oper_name))
+        check_operator_name(inspection, link, names(link.oper_name))
 
 
-def check_sort(guard: Guard, sort: pg.SortBy) -> None:
+def check_sort(inspection: Inspection, sort: pg.SortBy) -> None:
     if sort.use_op:
-        check_operator_name(guard, sort, names(sort.use_op))
+        check_operator_name(inspection, sort, names(sort.use_op))
 
 
-def check_collation(guard: Guard, clause: pg.CollateClause) -> None:
+def check_collation(inspection: Inspection, clause: pg.CollateClause) -> None:
     parts = names(clause.collname)
     if parts[:-1] not in ((), (BUILT_IN,)):
-        raise guard.refusal(f"Collation {'.'.join(parts)} is not allowed", clause, hint='Write COLLATE "C".')
+        raise inspection.refusal(f"Collation {'.'.join(parts)} is not allowed", clause, hint='Write COLLATE "C".')
 
 
-def check_column(guard: Guard, reference: pg.ColumnRef) -> None:
+def check_column(inspection: Inspection, reference: pg.ColumnRef) -> None:
     if len(reference.fields) > 1 and reference.fields[-1].HasField("string"):
-        guard.fields.append((reference, reference.fields[-1].string.sval))
+        inspection.fields.append((reference, reference.fields[-1].string.sval))
 
 
-def check_indirection(guard: Guard, indirection: pg.A_Indirection) -> None:
-    guard.fields += [(indirection, node.string.sval) for node in indirection.indirection if node.HasField("string")]
+def check_indirection(inspection: Inspection, indirection: pg.A_Indirection) -> None:
+    inspection.fields += [
+        (indirection, node.string.sval) for node in indirection.indirection if node.HasField("string")
+    ]
 
 
-def check_field(guard: Guard, message: Message, name: str) -> None:
+def check_field(inspection: Inspection, message: Message, name: str) -> None:
     """`x.name` calls name(x) when x has no such column, so it is held to the same list as calls."""
     if name in ALLOWED_FUNCTIONS or name in ALLOWED_TYPES or name in OUTPUT_NAMES:
         return
     if name in REFUSED_AFTER_A_DOT or name.startswith("pg_"):
-        raise guard.refusal(f".{name} is not allowed: it would call {name}()", message, hint=function_hint(name))
-    if name not in guard.known:
-        line, column = guard.place(message)
-        near = nearest(name, guard.known)
+        raise inspection.refusal(f".{name} is not allowed: it would call {name}()", message, hint=function_hint(name))
+    if name not in inspection.known:
+        line, column = inspection.place(message)
+        near = nearest(name, inspection.known)
         hint = f"The nearest names are {', '.join(near)}." if near else DESCRIBE
         raise NameNotFound(f"There is no column {name} (line {line}, column {column}).", hint=hint, nearest=near)
 
 
-def check_table(guard: Guard, table: pg.RangeVar) -> None:
+def check_table(inspection: Inspection, table: pg.RangeVar) -> None:
     schema = table.schemaname
     if schema in SYSTEM_SCHEMAS or schema.startswith("pg_") or (not schema and table.relname.startswith("pg_")):
         name = f"{schema}.{table.relname}" if schema else table.relname
-        raise guard.refusal(f"The system catalogue cannot be read: {name}", table, hint=DESCRIBE)
+        raise inspection.refusal(f"The system catalogue cannot be read: {name}", table, hint=DESCRIBE)
 
 
-def check_common_table(guard: Guard, table: pg.CommonTableExpr) -> None:
-    guard.known.update((table.ctename, *names(table.aliascolnames)))
+def check_common_table(inspection: Inspection, table: pg.CommonTableExpr) -> None:
+    inspection.known.update((table.ctename, *names(table.aliascolnames)))
     if table.ctename.startswith("pg_"):
         # Were its scope ever misjudged, the name would fall through to the system catalogue.
-        raise guard.refusal(f"A WITH query cannot be named {table.ctename}", table, hint="Choose a name without pg_.")
+        raise inspection.refusal(
+            f"A WITH query cannot be named {table.ctename}", table, hint="Choose a name without pg_."
+        )
 
 
-def check_sample(guard: Guard, sample: pg.RangeTableSample) -> None:
+def check_sample(inspection: Inspection, sample: pg.RangeTableSample) -> None:
     *schemas, name = names(sample.method)
     if schemas not in ([], [BUILT_IN]) or name not in SAMPLING_METHODS:
-        raise guard.refusal(f"TABLESAMPLE {name} is not allowed", sample, hint="Write TABLESAMPLE BERNOULLI (percent).")
+        raise inspection.refusal(
+            f"TABLESAMPLE {name} is not allowed", sample, hint="Write TABLESAMPLE BERNOULLI (percent)."
+        )
 
 
-def check_definition(guard: Guard, option: pg.DefElem) -> None:
-    root = unwrap(guard.statement.tree.stmts[0].stmt)
+def check_definition(inspection: Inspection, option: pg.DefElem) -> None:
+    root = unwrap(inspection.statement.tree.stmts[0].stmt)
     if not isinstance(root, pg.ExplainStmt) or not any(node.def_elem is option for node in root.options):
-        raise guard.refusal(f"Option {option.defname} is not allowed", option)
+        raise inspection.refusal(f"Option {option.defname} is not allowed", option)
 
 
 def node_name(kind: str) -> str:
@@ -277,7 +288,7 @@ def node_name(kind: str) -> str:
     return NODE_NAMES.get(kind, words)
 
 
-Check = Callable[[Guard, Any], None]  # Any: one message type each
+Check = Callable[[Inspection, Any], None]  # Any: one message type each
 SPECIAL: Final[Mapping[str, Check]] = {
     "A_Expr": check_expression,
     "A_Indirection": check_indirection,

@@ -6,6 +6,7 @@ Raw is a result without an aggregate, or one whose rows are unique on a key of a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -14,6 +15,7 @@ from postgast import pg_query_pb2 as pg
 
 from datasets.catalog import TableSpec
 from querying.sql.allowed_functions import AGGREGATES, ROW_SOURCES
+from querying.sql.draft import Draft
 from querying.sql.govern import grouped_reference
 from querying.sql.scopes import Origin, Reading, Relation, Scope, TableUse, WithQuery, origin_of
 from querying.sql.walk import children, names, unwrap, walk
@@ -22,6 +24,25 @@ RAW, AGGREGATED, EXPLAIN = "raw", "aggregated", "explain"
 VALUE_LINKS: Final = frozenset({pg.ARRAY_SUBLINK, pg.EXPR_SUBLINK})  # EXISTS and IN give a truth value only
 ALL_ROWS: Final = 1_000_000
 PLAN_LINES: Final = 10_000
+
+
+def limit(draft: Draft) -> Draft:
+    """Decide raw or aggregated, and put the row limit into the tree. A query plan is never limited."""
+    if draft.reading is None or draft.is_explain:
+        return replace(draft, query_type=EXPLAIN, max_rows=PLAN_LINES)
+    query_type = query_type_of(draft.reading)
+    max_rows = row_limit(draft, query_type)
+    cap_rows(draft.select, max_rows)
+    return replace(draft, query_type=query_type, max_rows=max_rows)
+
+
+def row_limit(draft: Draft, query_type: str) -> int:
+    """The policy's rows for this kind of result, the dataset's own before the system's, lowered by the caller's."""
+    name = "raw_rows" if query_type == RAW else "aggregated_rows"
+    allowed: int = draft.dataset.query_limits.get(name, getattr(draft.settings.query_limits, name))
+    if draft.request.reveal_all_rows:
+        allowed = ALL_ROWS
+    return min(allowed, draft.request.max_rows or allowed)
 
 
 def query_type_of(reading: Reading) -> str:
@@ -41,9 +62,10 @@ def keys_of(spec: TableSpec) -> list[set[Origin]]:
 def is_raw(scope: Scope, raw: Mapping[Scope, bool], keys: Sequence[set[Origin]]) -> bool:
     if scope.arms:
         return any(raw[arm] for arm in scope.arms)
-    if has_aggregate(scope):
-        return keeps_key(scope, keys) or multiplies_rows(scope)
-    return any(gives_raw_rows(relation, raw) for relation in scope.relations) or looks_up_raw_rows(scope, raw)
+    computed = own_messages(scope)
+    if scope.select.HasField("having_clause") or any(is_aggregate(message) for message in computed):
+        return keeps_key(scope, keys) or any(is_row_source(message) for message in computed)
+    return any(gives_raw_rows(relation, raw) for relation in scope.relations) or looks_up_raw_rows(computed, raw)
 
 
 def gives_raw_rows(relation: Relation, raw: Mapping[Scope, bool]) -> bool:
@@ -63,21 +85,16 @@ def unpacks_values(item: Message) -> bool:
     return any(isinstance(message, pg.ColumnRef | pg.SubLink) for message in walk(item))
 
 
-def looks_up_raw_rows(scope: Scope, raw: Mapping[Scope, bool]) -> bool:
+def looks_up_raw_rows(computed: Sequence[Message], raw: Mapping[Scope, bool]) -> bool:
     """`SELECT (SELECT email FROM users OFFSET g LIMIT 1) FROM generate_series(1, 100) g`."""
-    links = [message for message in own_messages(scope) if isinstance(message, pg.SubLink)]
+    links = [message for message in computed if isinstance(message, pg.SubLink)]
     shown = [link.subselect.select_stmt for link in links if link.sub_link_type in VALUE_LINKS]
     return bool(shown) and any(raw[inner] for inner in raw if any(inner.select is select for select in shown))
 
 
-def multiplies_rows(scope: Scope) -> bool:
-    """A row source among the outputs, as in `SELECT unnest(array_agg(email)) FROM users`."""
-    calls = (message for message in own_messages(scope) if isinstance(message, pg.FuncCall))
-    return any(names(call.funcname)[-1] in ROW_SOURCES for call in calls)
-
-
-def has_aggregate(scope: Scope) -> bool:
-    return scope.select.HasField("having_clause") or any(is_aggregate(message) for message in own_messages(scope))
+def is_row_source(message: Message) -> bool:
+    """Among the outputs it multiplies rows, as in `SELECT unnest(array_agg(email)) FROM users`."""
+    return isinstance(message, pg.FuncCall) and names(message.funcname)[-1] in ROW_SOURCES
 
 
 def is_aggregate(message: Message) -> bool:
@@ -86,20 +103,23 @@ def is_aggregate(message: Message) -> bool:
     return isinstance(message, pg.JsonObjectAgg | pg.JsonArrayAgg) and not message.constructor.HasField("over")
 
 
-def own_messages(scope: Scope) -> Iterator[Message]:
+def own_messages(scope: Scope) -> list[Message]:
     """What this SELECT itself computes for its output, without the sub-selects in it."""
+    found: list[Message] = []
     stack: list[Message] = [*scope.select.target_list, *scope.select.sort_clause, scope.select.having_clause]
     while stack:
         message = unwrap(stack.pop())
         if message is not None and not isinstance(message, pg.SelectStmt):
-            yield message
+            found.append(message)
             stack.extend(children(message))
+    return found
 
 
 def keeps_key(scope: Scope, keys: Sequence[set[Origin]]) -> bool:
     """Whether GROUP BY holds a whole primary or unique key, also one that a join makes equal to it."""
     grouped = grouped_columns(scope)
-    return bool(grouped) and any(key <= with_equals(scope, grouped) for key in keys)
+    reached = with_equals(scope, grouped) if grouped and keys else grouped
+    return any(key <= reached for key in keys)
 
 
 def grouped_columns(scope: Scope) -> set[Origin]:
@@ -176,7 +196,7 @@ def has_plain_limit(select: pg.SelectStmt) -> bool:
     if not select.HasField("limit_count"):
         return True
     constant = select.limit_count.a_const
-    return constant.isnull or constant.HasField("ival")
+    return bool(constant.isnull or constant.HasField("ival"))
 
 
 def wrap(select: pg.SelectStmt) -> None:

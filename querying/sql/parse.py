@@ -17,7 +17,7 @@ from config.errors import QueryRefused, SqlInvalid
 MAX_SIZE_BYTES: Final = 32 * 1024
 MAX_TOKENS: Final = 4_000
 WRITE_LESS: Final = "Write a shorter statement; a list of many values is better written as a range or a join."
-COMMENTS: Final = frozenset({pg.SQL_COMMENT, pg.C_COMMENT})
+UNSAID: Final = frozenset({pg.ASCII_59, pg.C_COMMENT, pg.SQL_COMMENT})
 
 # protobuf's default stops at depth 100: a sum of 50 terms. Depth is bounded by MAX_TOKENS instead.
 _message.SetAllowOversizeProtos(True)
@@ -25,11 +25,10 @@ _message.SetAllowOversizeProtos(True)
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement as sent, with its tree. `start` is the offset in bytes of its first token."""
+    """One statement as text and as tree."""
 
     sql: str
     tree: pg.ParseResult
-    start: int
 
     @cached_property
     def lines(self) -> tuple[int, ...]:
@@ -39,7 +38,7 @@ class Statement:
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1, the column in characters; an unknown offset is the statement's start."""
-        at = self.start if offset < 0 else offset
+        at = first_token(self.sql) if offset < 0 else offset
         line = bisect_right(self.lines, at)
         return line, len(self.sql.encode()[self.lines[line - 1] : at].decode(errors="replace")) + 1
 
@@ -47,18 +46,23 @@ class Statement:
 def parse_statement(sql: str) -> Statement:
     """The one statement in this text; `SqlInvalid` when it is not SQL, `QueryRefused` when it is too much."""
     check_text(sql)
-    start = check_tokens(sql)
+    check_tokens(sql)
     tree = parse_tree(sql)
     if not tree.stmts:
         raise SqlInvalid("The SQL is empty.", hint="Send one SELECT.")
-    statement = Statement(sql, tree, start)
+    statement = Statement(sql, tree)
     if len(tree.stmts) > 1:
-        line, column = statement.place(tree.stmts[1].stmt_location + 1)
+        line, column = statement.place(first_token(sql, after=tree.stmts[1].stmt_location))
         raise QueryRefused(
             f"{len(tree.stmts)} statements were sent, one is allowed (the second: line {line}, column {column}).",
             hint="Send each SELECT as a query of its own, or join them with WITH.",
         )
     return statement
+
+
+def parse_printed(sql: str) -> Statement:
+    """What `print_tree` gave, as a tree again; longer than a caller's own text may be."""
+    return Statement(sql, parse_tree(sql))
 
 
 def print_tree(tree: pg.ParseResult) -> str:
@@ -87,15 +91,20 @@ def check_text(sql: str) -> None:
         raise QueryRefused(f"The SQL has {size_bytes:,} bytes; {MAX_SIZE_BYTES:,} are allowed.", hint=WRITE_LESS)
 
 
-def check_tokens(sql: str) -> int:
-    """Refuse what would overflow the parser's stack (the lexer does not recurse); returns where the text begins."""
+def check_tokens(sql: str) -> None:
+    """Refuse what would overflow the parser's stack; the lexer does not recurse."""
     try:
-        tokens = postgast.scan(sql).tokens
+        count = len(postgast.scan(sql).tokens)
     except (postgast.PgQueryError, UnicodeDecodeError, DecodeError) as error:
         raise syntax_error(sql, error) from error
-    if len(tokens) > MAX_TOKENS:
-        raise QueryRefused(f"The SQL has {len(tokens):,} tokens; {MAX_TOKENS:,} are allowed.", hint=WRITE_LESS)
-    return next((token.start for token in tokens if token.token not in COMMENTS), 0)
+    if count > MAX_TOKENS:
+        raise QueryRefused(f"The SQL has {count:,} tokens; {MAX_TOKENS:,} are allowed.", hint=WRITE_LESS)
+
+
+def first_token(sql: str, *, after: int = 0) -> int:
+    """Offset in bytes of the first token that is neither a comment nor a semicolon."""
+    tokens = postgast.scan(sql).tokens
+    return next((token.start for token in tokens if token.start >= after and token.token not in UNSAID), after)
 
 
 def parse_tree(sql: str) -> pg.ParseResult:
@@ -112,6 +121,6 @@ def syntax_error(sql: str, error: Exception) -> SqlInvalid:
     message = error.message.rstrip(".")
     if error.cursorpos < 1:
         return SqlInvalid(f"{message[:1].upper()}{message[1:]}.")
-    before = sql.encode()[: error.cursorpos - 1].decode(errors="replace")
+    before = sql[: error.cursorpos - 1]  # counted in characters, whatever postgast's documentation says
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     return SqlInvalid(f"{message[:1].upper()}{message[1:]} (line {line}, column {column}).", line=line, column=column)

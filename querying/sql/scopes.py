@@ -165,7 +165,7 @@ def read_scopes(select: pg.SelectStmt, *, find_table: FindTable) -> Reading:
     stack: list[Visit] = [(Scope(select), None, {})]
     while stack:
         what, scope, queries = stack.pop()
-        if type(what) is Scope:
+        if isinstance(what, Scope):
             open_scope(reading, what, queries, stack)
             continue
         message = unwrap(what)
@@ -176,9 +176,13 @@ def read_scopes(select: pg.SelectStmt, *, find_table: FindTable) -> Reading:
             open_scope(reading, Scope(message, scope), queries, stack)
         elif message is not None and kind not in LEAVES:
             stack.extend([(child, scope, queries) for child in children(message)])
-    for known in reversed(reading.scopes):
-        known.columns = output_columns(known)
     return reading
+
+
+def name_columns(reading: Reading) -> None:
+    """Work out what each SELECT returns, from the innermost outwards."""
+    for scope in reversed(reading.scopes):
+        scope.columns = output_columns(scope)
 
 
 def open_scope(reading: Reading, scope: Scope, queries: Queries, stack: list[Visit]) -> None:
@@ -264,7 +268,7 @@ def open_table(reading: Reading, scope: Scope, node: pg.Node, table: pg.RangeVar
 
 
 def output_columns(scope: Scope) -> Columns:
-    """Names of the columns that a SELECT returns; those inside it must have theirs already."""
+    """Names of the columns that a SELECT returns; those inside it have theirs already."""
     if scope.arms:
         return combined_columns(*(arm.columns for arm in scope.arms))
     if scope.select.values_lists:

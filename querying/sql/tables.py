@@ -31,7 +31,7 @@ def find_table(dataset: DatasetSpec, table: pg.RangeVar) -> TableSpec:
 
 def table_not_found(dataset: DatasetSpec, written: str, name: str) -> NameNotFound:
     near = nearest(name, {spec.name for spec in dataset.tables})
-    shown = [spec.qualified_name for spec in dataset.tables if spec.name in near]
+    shown = [spec.qualified_name for match in near for spec in dataset.tables if spec.name == match]
     hint = f"The nearest tables are {', '.join(shown)}." if shown else DESCRIBE
     return NameNotFound(f"Dataset {dataset.name} has no table {written}.", hint=hint, nearest=shown)
 
@@ -39,4 +39,4 @@ def table_not_found(dataset: DatasetSpec, written: str, name: str) -> NameNotFou
 def nearest(name: str, choices: Iterable[str], *, count: int = 3) -> list[str]:
     """The most similar names, the best first."""
     by_lower = {choice.lower(): choice for choice in choices}
-    return [by_lower[match] for match in get_close_matches(name.lower(), by_lower, n=count, cutoff=0.5)]
+    return [by_lower[match] for match in get_close_matches(name.lower(), by_lower, n=count, cutoff=0.6)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datasets.catalog import DatasetSpec
+from dataclasses import replace
+
+from querying.sql.draft import Draft
 
 
-def weighting_status(wanted: str, *, dataset: DatasetSpec, uses_tables: bool) -> str:
+def weigh(draft: Draft) -> Draft:
     """off: the caller declined; none: nothing to weight; design_not_confirmed: nobody has said how to weight."""
-    if wanted == "off":
-        return "off"
-    return "design_not_confirmed" if uses_tables and dataset.design_decision != "none" else "none"
+    if draft.request.weighting == "off":
+        return replace(draft, weighting="off")
+    open_design = draft.tables and draft.dataset.design_decision != "none"
+    return replace(draft, weighting="design_not_confirmed" if open_design else "none")

@@ -1,33 +1,321 @@
+"""The pipeline against real databases, through the one service function of all doors."""
+
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
 
+import psycopg
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
+from django.db import connection
 
+from config.errors import GatewayError
+from conftest import SHOP
 from datasets.access import Principal
+from datasets.approval import approve_dataset
 from datasets.models import Dataset
+from datasets.registration import deactivate_dataset
 from logs_analytics.models import QueryLog
+from logs_analytics.records import moment_of
+from querying import services
 from querying.engine import Engine
-from querying.services import Call, answer
+from querying.results import QueryResult
+from querying.services import Answer, Call, answer
 from querying.sql.plan import QueryRequest
+from tests.servers import MakeDatabase, ReadonlyDsn
 
 OPERATOR = Call(principal=Principal(person="operator", datasets=None, operator=True), door="test", tool="execute_query")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_answers_a_registered_dataset_and_records_it(
-    make_active: Callable[..., Dataset], engine: Engine, shop_dsn: str
-) -> None:
-    await sync_to_async(make_active)("shop", shop_dsn)
+@pytest_asyncio.fixture
+async def shop(make_active: Callable[..., Dataset], engine: Engine, shop_dsn: str) -> AsyncIterator[Dataset]:
+    dataset = await sync_to_async(make_active)("shop", shop_dsn)
     await engine.refresh()
+    yield dataset
 
-    (answered,) = await answer(
-        OPERATOR, [QueryRequest("shop", "SELECT gender, count(*) AS n FROM users GROUP BY 1 ORDER BY 1")], engine=engine
-    )
 
-    assert answered.error is None
+async def ask(
+    engine: Engine, sql: str, *, call: Call = OPERATOR, dataset: str = "shop", **options: Any
+) -> Answer[QueryResult]:
+    (answered,) = await answer(call, [QueryRequest(dataset, sql, **options)], engine=engine)
+    return answered
+
+
+async def rows_of(engine: Engine, sql: str, **options: Any) -> tuple[tuple[Any, ...], ...]:
+    answered = await ask(engine, sql, **options)
+    assert answered.error is None, answered.error
+    assert answered.value is not None
+    return answered.value.rows
+
+
+async def error_of(engine: Engine, sql: str, **options: Any) -> GatewayError:
+    answered = await ask(engine, sql, **options)
+    assert answered.error is not None
+    assert answered.value is None
+    assert answered.text == ""
+    return answered.error
+
+
+async def test_answers_and_records(shop: Dataset, engine: Engine) -> None:
+    answered = await ask(engine, "SELECT gender, count(*) AS n FROM users GROUP BY 1 ORDER BY 1")
+
     assert answered.value is not None
     assert answered.value.rows == (("Female", 25), ("Male", 25))
+    assert answered.text == "|gender|n|\n|---|---|\n|Female|25|\n|Male|25|"
     row = await QueryLog.objects.aget(pk=answered.id)
-    assert (row.outcome, row.datasets, row.row_count) == ("answered", ["shop"], 2)
+    assert (row.outcome, row.success, row.datasets, row.row_count) == ("answered", True, ["shop"], 2)
+    assert (row.query_type, row.weighting, row.person, row.door) == (
+        "aggregated",
+        "design_not_confirmed",
+        "operator",
+        "test",
+    )
+    assert row.query_text.startswith("SELECT gender")
+    assert row.fingerprint
+    assert row.answer_bytes == len(answered.text)
+    assert set(row.timings_ms) == {"plan", "execute", "render"}
+    assert row.total_ms > 0
+    assert abs((row.created_at - moment_of(answered.id)).total_seconds()) < 0.002
+
+
+@pytest.mark.parametrize(
+    ("sql", "code", "outcome"),
+    [
+        ("DELETE FROM users", "query_refused", "refused"),
+        ("SELECT 1; SELECT 2", "query_refused", "refused"),
+        ("SELECT pg_sleep(9)", "query_refused", "refused"),
+        ("SELECT * FROM pg_catalog.pg_authid", "query_refused", "refused"),
+        ("SELEKT 1", "sql_invalid", "refused"),
+        ("SELECT * FROM nowhere", "name_not_found", "refused"),
+        ("SELECT 1/0 AS x", "query_failed", "failed"),
+        ("SELECT email::int FROM users", "query_failed", "failed"),
+    ],
+)
+async def test_every_refusal_and_failure_has_a_code_a_hint_and_a_record(
+    shop: Dataset, engine: Engine, sql: str, code: str, outcome: str
+) -> None:
+    answered = await ask(engine, sql)
+
+    assert answered.error is not None
+    assert (answered.error.code, answered.outcome.value) == (code, outcome)
+    assert answered.error.hint
+    row = await QueryLog.objects.aget(pk=answered.id)
+    assert (row.outcome, row.error_code, row.success) == (outcome, code, False)
+
+
+async def test_an_error_never_quotes_a_value(shop: Dataset, engine: Engine) -> None:
+    error = await error_of(engine, "SELECT email::int FROM users")
+
+    assert "example.org" not in error.message + error.hint + str(error.context)
+
+
+async def test_absent_and_not_yours_look_the_same(shop: Dataset, engine: Engine) -> None:
+    stranger = replace(OPERATOR, principal=Principal(person="bob", datasets=frozenset({"other"})))
+
+    not_yours = await error_of(engine, "SELECT 1 AS one", call=stranger)
+    absent = await error_of(engine, "SELECT 1 AS one", call=stranger, dataset="nowhere")
+
+    assert (not_yours.code, not_yours.hint, not_yours.context) == (absent.code, absent.hint, absent.context)
+    assert not_yours.message.replace("shop", "") == absent.message.replace("nowhere", "")
+    listed = await services.list_datasets(stranger, engine=engine)
+    assert listed.value == ()
+
+
+async def test_one_failure_never_stops_another(shop: Dataset, engine: Engine) -> None:
+    requests = [
+        QueryRequest("shop", "SELECT count(*) AS n FROM users"),
+        QueryRequest("shop", "SELECT 1/0 AS x"),
+        QueryRequest("nowhere", "SELECT 1 AS one"),
+        QueryRequest("shop", "SELECT count(*) AS n FROM events"),
+    ]
+
+    answers = await answer(OPERATOR, requests, engine=engine)
+
+    assert [one.outcome.value for one in answers] == ["answered", "failed", "refused", "answered"]
+    assert await QueryLog.objects.acount() == 4
+
+
+async def test_raw_rows_are_few_and_truncation_is_said(shop: Dataset, engine: Engine) -> None:
+    raw = await ask(engine, "SELECT id, gender FROM users ORDER BY id")
+    exact = await ask(engine, "SELECT id FROM users WHERE id <= 5")
+    lowered = await ask(engine, "SELECT day, sum(minutes) AS m FROM events GROUP BY day ORDER BY day", max_rows=3)
+    own = await ask(engine, "SELECT day, sum(minutes) AS m FROM events GROUP BY day ORDER BY day LIMIT 2")
+    revealed = await ask(engine, "SELECT id FROM users", reveal_all_rows=True)
+
+    assert raw.value is not None
+    assert (len(raw.value.rows), raw.value.truncated) == (5, True)
+    assert exact.value is not None
+    assert (len(exact.value.rows), exact.value.truncated) == (5, False)
+    assert lowered.value is not None
+    assert (len(lowered.value.rows), lowered.value.truncated) == (3, True)
+    assert own.value is not None
+    assert (len(own.value.rows), own.value.truncated) == (2, False)
+    assert revealed.value is not None
+    assert (len(revealed.value.rows), revealed.value.truncated) == (50, False)
+
+
+async def test_a_hidden_column_and_a_left_out_table_are_not_there(shop: Dataset, engine: Engine) -> None:
+    def hide() -> None:
+        users = shop.tables.get(name="users")
+        users.columns.filter(name="email").update(visible=False)
+        shop.tables.filter(name="minutes_by_day").update(included=False)
+        approve_dataset(shop.pk, actor="test")
+
+    await sync_to_async(hide)()
+    await engine.refresh()
+
+    starred = await ask(engine, "SELECT * FROM users LIMIT 1")
+    assert starred.value is not None
+    assert [column.name for column in starred.value.columns] == ["id", "gender", "born", "weight"]
+    assert (await error_of(engine, "SELECT email FROM users")).code in {"name_not_found", "query_failed"}
+    assert (await error_of(engine, "SELECT u.email FROM users u")).code == "name_not_found"
+    assert (await error_of(engine, "SELECT * FROM minutes_by_day")).code == "name_not_found"
+
+
+async def test_odd_values_have_a_form(shop: Dataset, engine: Engine) -> None:
+    sql = """SELECT 'NaN'::float8 AS nan, 'Infinity'::float8 AS inf, 'NaN'::numeric AS nnan, 1.10::numeric AS num,
+      12345678901234567890.123456789::numeric AS big, 9007199254740993::bigint AS long, NULL::int AS nothing, true AS yes,
+      date '0044-03-15 BC' AS bc, date '12345-01-01' AS far, date 'infinity' AS forever, timestamptz '2026-01-02 03:04:05+00' AS at,
+      interval '1 day 02:03' AS span, ARRAY[1,NULL,3] AS list, ARRAY['a b','c"d',NULL] AS words, int4range(1,5) AS range,
+      '{"a": [1, 2]}'::jsonb AS doc, '\\xdeadbeef'::bytea AS bytes, ROW(1,'x') AS pair,
+      '0b1c5d3e-0000-4000-8000-000000000000'::uuid AS id, 1 AS twice, 2 AS twice"""
+
+    answered = await ask(engine, sql)
+
+    assert answered.value is not None, answered.error
+    names = [column.name for column in answered.value.columns]
+    assert names[-2:] == ["twice", "twice"]
+    shown = [str(value) for value in answered.value.rows[0]]
+    assert shown == [
+        "NaN", "Infinity", "NaN", "1.10", "12345678901234567890.123456789", "9007199254740993", "None", "True",
+        "0044-03-15 BC", "12345-01-01", "infinity", "2026-01-02 03:04:05+00", "1 day 02:03:00", "{1,NULL,3}",
+        '{"a b","c\\"d",NULL}', "[1,5)", '{"a": [1, 2]}', "\\xdeadbeef", "(1,x)",
+        "0b1c5d3e-0000-4000-8000-000000000000", "1", "2",
+    ]  # fmt: skip
+
+
+async def test_a_session_cannot_be_poisoned(shop: Dataset, engine: Engine) -> None:
+    dataset = engine.catalog.datasets["shop"]
+    async with engine.pools.connection(dataset) as one:
+        assert await one.fetchval("SELECT current_setting('default_transaction_read_only')") == "on"
+        await one.fetch("SELECT set_config('default_transaction_read_only', 'off', false)")
+    async with engine.pools.connection(dataset) as again:
+        assert await again.fetchval("SELECT current_setting('default_transaction_read_only')") == "on"
+        assert await again.fetchval("SELECT current_setting('search_path')") == "pg_catalog"
+
+
+async def test_a_query_over_its_time_is_stopped(
+    make_active: Callable[..., Dataset], shop_dsn: str, settings: Any, transactional_db: None
+) -> None:
+    settings.QUERY_TIMEOUT_MS = 300
+    await sync_to_async(make_active)("shop", shop_dsn)
+    engine = Engine()
+    await engine.start(watching=False)
+
+    error = await error_of(engine, "SELECT count(*) AS n FROM events a, events b, events c")
+    await engine.stop()
+
+    assert error.code == "query_timeout"
+
+
+async def test_a_cancelled_question_is_recorded_and_leaves_the_database(
+    shop: Dataset, engine: Engine, shop_dsn: str
+) -> None:
+    task = asyncio.create_task(ask(engine, "SELECT count(*) AS n FROM events a, events b, events c"))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await asyncio.sleep(1)
+    with psycopg.connect(shop_dsn) as source:
+        running = source.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%events AS c%' AND state = 'active' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert running == (0,)
+    assert [row.outcome async for row in QueryLog.objects.all()] == ["cancelled"]
+    assert await rows_of(engine, "SELECT count(*) AS n FROM users") == ((50,),)
+
+
+async def test_an_answer_that_cannot_be_logged_is_withheld(shop: Dataset, engine: Engine) -> None:
+    def rename(to: str, back: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {back} RENAME TO {to}")
+
+    await sync_to_async(rename)("hidden_log", "logs_analytics_querylog")
+    try:
+        answered = await ask(engine, "SELECT count(*) AS n FROM users")
+    finally:
+        await sync_to_async(rename)("logs_analytics_querylog", "hidden_log")
+
+    assert answered.error is not None
+    assert (answered.error.code, answered.value, answered.text) == ("record_unavailable", None, "")
+
+
+async def test_a_database_that_is_away_disturbs_no_other(
+    shop: Dataset,
+    engine: Engine,
+    make_active: Callable[..., Dataset],
+    make_database: MakeDatabase,
+    readonly_dsn: ReadonlyDsn,
+) -> None:
+    database_url = make_database(SHOP)
+    await sync_to_async(make_active)("other", readonly_dsn(database_url))
+    await engine.refresh()
+    assert await rows_of(engine, "SELECT 1 AS one", dataset="other") == ((1,),)
+    with psycopg.connect(database_url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as server:
+        server.execute(f'DROP DATABASE "{database_url.rsplit("/", 1)[1]}" WITH (FORCE)'.encode())
+
+    error = await error_of(engine, "SELECT 1 AS one", dataset="other")
+
+    assert (error.code, error.retryable) == ("source_unavailable", True)
+    assert await rows_of(engine, "SELECT 1 AS one") == ((1,),)
+
+
+async def test_a_failing_load_keeps_the_last_good_catalog(shop: Dataset, engine: Engine) -> None:
+    before = engine.catalog
+    await sync_to_async(lambda: shop.entries.update(document={"format": 99}))()
+    fresh = Engine()
+    await fresh.start(watching=False)
+    assert fresh.load_error
+    assert not fresh.catalog.datasets
+    await fresh.stop()
+    await engine.refresh()
+    assert engine.catalog is before
+
+
+async def test_a_broadcast_reaches_an_engine_at_once(
+    engine: Engine, make_active: Callable[..., Dataset], shop_dsn: str
+) -> None:
+    await sync_to_async(make_active)("shop", shop_dsn)
+
+    async with asyncio.timeout(1):
+        while "shop" not in engine.catalog.datasets:
+            await asyncio.sleep(0.01)
+
+
+async def test_pools_close_when_their_dataset_goes(shop: Dataset, engine: Engine) -> None:
+    await rows_of(engine, "SELECT 1 AS one")
+    assert len(engine.pools._pools) == 1
+
+    await sync_to_async(deactivate_dataset)(shop.pk, actor="test")
+    await engine.refresh()
+
+    assert engine.pools._pools == {}
+
+
+async def test_describes_tables_and_names_the_nearest(shop: Dataset, engine: Engine) -> None:
+    described = await services.describe_dataset(OPERATOR, "shop", tables=["users"], engine=engine)
+    missing = await services.describe_dataset(OPERATOR, "shop", tables=["user"], engine=engine)
+
+    assert "|gender|text|Self-reported gender|" in described.text
+    assert "## public.events" not in described.text
+    assert missing.error is not None
+    assert missing.error.code == "table_not_found"
+    assert "users" in missing.error.hint
+    assert await QueryLog.objects.filter(query_type="execute_query").acount() == 2

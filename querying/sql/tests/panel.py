@@ -10,6 +10,7 @@ import psycopg
 
 from datasets.access import Principal
 from datasets.catalog import ColumnSpec, DatasetSpec, TableSpec
+from datasets.sealing import SealedText
 from datasets.system_config import SystemSettings
 from querying.sql.plan import QueryPlan, QueryRequest, build_plan
 
@@ -55,7 +56,7 @@ def load_dataset(url: str) -> DatasetSpec:
         entry_id=1,
         version=1,
         connection_id="1",
-        sealed_dsn="",
+        sealed_dsn=SealedText(""),
         name="panel",
         title="Panel",
         description="",
