@@ -24,7 +24,8 @@ def main() -> None:
     if not configured and command not in OFFLINE and not {"--help", "-h"} & set(sys.argv):
         sys.exit(
             "error: nothing is running here, so there is no metadata database to use.\n"
-            "Start the embedded servers with `make run` in another terminal, or set METADATA_DATABASE_URL and REDIS_URL."
+            "Start the embedded servers with `make run` in another terminal, "
+            "or set METADATA_DATABASE_URL and REDIS_URL."
         )
     execute_from_command_line(sys.argv)
 

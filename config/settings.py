@@ -38,7 +38,7 @@ if not CONFIGURED and (METADATA_DATABASE_URL or REDIS_URL):
 
 
 def read_secret(name: str, ephemeral: str) -> str:
-    """A secret from the environment or, in embedded mode, from the data directory; `ephemeral` only where nothing runs."""
+    """From the environment or, in embedded mode, the data directory; `ephemeral` only where nothing runs."""
     value = read_text(name) or (embedded.read_secret(DATA_DIR, name) or "" if EMBEDDED else "")
     if value or not EMBEDDED or CONFIGURED:
         if not value:
@@ -55,7 +55,8 @@ def read_encryption_keys() -> tuple[str, ...]:
         except ValueError as error:
             raise ImproperlyConfigured(
                 f"ENCRYPTION_KEY: key {position} of {len(keys)} is not a Fernet key (32 bytes in URL-safe base64). "
-                "Make one with: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+                "Make one with: python -c "
+                "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
             ) from error
     return keys
 
@@ -215,6 +216,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     # named here, called by the theme with each request
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "datasets.admin.site.favicon"}],
     "STYLES": ["datasets.admin.site.stylesheet"],
     "SCRIPTS": ["datasets.admin.site.script"],
     "DASHBOARD_CALLBACK": "datasets.admin.site.dashboard",

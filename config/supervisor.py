@@ -38,8 +38,11 @@ class Supervised:
 
 
 class Supervisor:
-    def __init__(self, report: Callable[[str], None]) -> None:
+    """`report` says what happened; `interrupt` raises where somebody asked for a stop, and is called often."""
+
+    def __init__(self, report: Callable[[str], None], interrupt: Callable[[], None]) -> None:
         self._report = report
+        self._interrupt = interrupt
         self._supervised: list[Supervised] = []
 
     def add(self, name: str, start: Callable[[], Child], *, stage: int) -> None:
@@ -48,6 +51,7 @@ class Supervisor:
 
     def check(self) -> None:
         """Start again what died, once its pause is over; raises `EmbeddedError` where one keeps dying."""
+        self._interrupt()
         for supervised in self._supervised:
             if supervised.child is None:
                 self._restart(supervised)

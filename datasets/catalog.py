@@ -18,7 +18,7 @@ from datasets.system_config import SystemSettings
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """One column as published. `type` is PostgreSQL's own spelling (`format_type`), `visible` the reviewer's decision."""
+    """One column as published: `type` as `format_type` spells it, `visible` as the reviewer decided."""
 
     name: str
     type: str
@@ -37,7 +37,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One approved table or view. `unique_keys` excludes the primary key; `row_estimate` is the planner's, None if unknown."""
+    """One approved table or view. `unique_keys` excludes the primary key; `row_estimate` is None if unknown."""
 
     schema: str
     name: str

@@ -70,7 +70,7 @@ class ConnectionTarget:
 
 
 def parse_dsn(dsn: str, *, unix_sockets: bool) -> ConnectionTarget:
-    """The target that a `postgresql://` URL or a libpq keyword string names, or `DsnInvalid` that says what is wrong."""
+    """The target that a `postgresql://` URL or libpq keywords name, or `DsnInvalid` that says what is wrong."""
     text = dsn.strip()
     if "\0" in text or "\n" in text:
         raise DsnInvalid("The connection string holds a line break or a NUL character.")

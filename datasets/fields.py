@@ -1,4 +1,4 @@
-"""The model field for sealed text: django-cryptography's field with our cipher (MultiFernet, text instead of pickle)."""
+"""The model field for sealed text: django-cryptography's field with our cipher (MultiFernet, no pickle)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from django.db import models
 from django_cryptography.fields import EncryptedMixin
 
 from datasets.sealing import SealedText
-
 
 if TYPE_CHECKING:
     TextField = models.Field[SealedText, SealedText]

@@ -31,20 +31,21 @@ class HeartbeatMiddleware(dramatiq.Middleware):
         self._stop = threading.Event()
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: Any) -> None:  # Any: dramatiq.Worker, untyped
-        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        self._stop = threading.Event()
+        threading.Thread(target=self._beat, args=[self._stop], name="heartbeat", daemon=True).start()
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: Any) -> None:  # Any: dramatiq.Worker, untyped
         self._stop.set()
 
-    def _beat(self) -> None:
+    def _beat(self, stop: threading.Event) -> None:
         client = connect_redis()
         key = f"{KEY_PREFIX}{socket.gethostname()}:{os.getpid()}"
-        while not self._stop.is_set():
+        while not stop.is_set():
             try:
                 client.set(key, str(int(time.time())), ex=EXPIRES_S)
             except RedisError:
                 log.warning("the heartbeat could not be written; Redis cannot be reached")
-            self._stop.wait(EVERY_S)
+            stop.wait(EVERY_S)
 
 
 def count_workers() -> int:

@@ -37,7 +37,7 @@ class QueryResult:
 
 
 def to_value(raw: Any) -> Value:  # Any: whatever asyncpg decodes
-    """A JSON scalar: numbers as numbers, NaN and infinities as strings, everything else as PostgreSQL would write it."""
+    """A JSON scalar: numbers as numbers, NaN and infinities as strings, the rest as PostgreSQL would write it."""
     if raw is None or isinstance(raw, bool | int | str):
         return raw
     if isinstance(raw, float):

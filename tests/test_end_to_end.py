@@ -7,7 +7,6 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +35,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     superuser = SERVERS.runtime.postgres_superuser_url
     metadata = f"e2e_{secrets.token_hex(4)}"
     with psycopg.connect(superuser, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{metadata}"')  # type: ignore[arg-type]  # a name made here
+        connection.execute(f'CREATE DATABASE "{metadata}"')
     url = urlsplit(superuser)._replace(path=f"/{metadata}").geturl()
     made = Product(tmp_path_factory.mktemp("e2e"), build_environment(METADATA_DATABASE_URL=url))
     made.manage("migrate", "--verbosity", "0")

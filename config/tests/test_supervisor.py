@@ -18,6 +18,10 @@ def start(directory: Path, name: str, script: str) -> Child:
     return Child(ProcessSpec(name, (sys.executable, "-c", script), directory, directory / f"{name}.log", {}))
 
 
+def nobody() -> None:
+    """Nobody asks for a stop."""
+
+
 SLEEP = "import time; time.sleep(60)"
 
 
@@ -29,7 +33,7 @@ def test_child_that_is_killed_runs_again(tmp_path: Path) -> None:
         started.append(start(tmp_path, "sleeper", SLEEP))
         return started[-1]
 
-    supervisor = Supervisor(said.append)
+    supervisor = Supervisor(said.append, interrupt=nobody)
     supervisor.add("sleeper", start_sleeper, stage=0)
     os.kill(started[0].process.pid, signal.SIGKILL)
 
@@ -46,7 +50,7 @@ def test_child_that_keeps_dying_stops_everything_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("config.supervisor.FIRST_PAUSE_S", 0.01)
-    supervisor = Supervisor(lambda text: None)
+    supervisor = Supervisor(lambda text: None, interrupt=nobody)
     supervisor.add("broken", lambda: start(tmp_path, "broken", "raise SystemExit('no such module')"), stage=0)
 
     with pytest.raises(EmbeddedError, match=r"broken ended with exit code 1, 3 times within 60 s") as failure:
@@ -65,7 +69,7 @@ def test_programs_stop_before_the_servers_they_use(tmp_path: Path) -> None:
         "print('up', flush=True)\n"
         "time.sleep(60)\n"
     )
-    supervisor = Supervisor(lambda text: None)
+    supervisor = Supervisor(lambda text: None, interrupt=nobody)
     supervisor.add("server", lambda: start(tmp_path, "server", script), stage=0)
     supervisor.add("program", lambda: start(tmp_path, "program", script), stage=1)
     logs = [tmp_path / "program.log", tmp_path / "server.log"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.errors import DatasetNotFound, InvalidRequest, NameTaken
-from datasets.access import Principal, build_key, hash_token, principal_of, verify_token, visible_datasets
+from datasets.access import KeySpec, Principal, build_key, hash_token, principal_of, verify_token, visible_datasets
 from datasets.catalog import EMPTY
 from datasets.configuration import update_config
 from datasets.keys import create_api_key, find_key, revoke_api_key
@@ -62,8 +62,6 @@ def test_what_is_no_key_is_no_key(token: str) -> None:
 
 
 def test_an_expired_or_altered_key_is_refused() -> None:
-    from datasets.access import KeySpec
-
     made = build_key()
     spec = KeySpec("chat", made.prefix, made.key_hash, expires_at=NOW)
 

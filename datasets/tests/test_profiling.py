@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 
+import asyncpg
+import psycopg
 import pytest
 
 from config.errors import ProfilingFailed
@@ -14,7 +16,8 @@ from tests.servers import MakeDatabase, ReadonlyDsn
 AWKWARD = '''
 CREATE SCHEMA "Sales 2026";
 CREATE TYPE mood AS ENUM ('good', 'bad');
-CREATE TABLE "Sales 2026"."Odd ""Table""" ("select" int, "Ünï" mood[], doc jsonb, total int GENERATED ALWAYS AS ("select" * 2) STORED);
+CREATE TABLE "Sales 2026"."Odd ""Table""" (
+    "select" int, "Ünï" mood[], doc jsonb, total int GENERATED ALWAYS AS ("select" * 2) STORED);
 COMMENT ON COLUMN "Sales 2026"."Odd ""Table"""."select" IS 'a column named select';
 CREATE TABLE empty_table ();
 CREATE TABLE part (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
@@ -87,8 +90,6 @@ def test_reads_an_awkward_database(make_database: MakeDatabase, readonly_dsn: Re
 
 
 def test_leaves_out_what_the_role_may_not_read(make_database: MakeDatabase, readonly_dsn: ReadonlyDsn) -> None:
-    import psycopg
-
     database_url = make_database(AWKWARD)
     dsn = readonly_dsn(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -107,8 +108,6 @@ def test_a_failing_catalogue_is_an_error_with_its_sqlstate(make_database: MakeDa
     target = parse_dsn(database_url, unix_sockets=False)
 
     async def profile_while_killed() -> None:
-        import asyncpg
-
         killer = await asyncpg.connect(database_url)
         await killer.execute("BEGIN; LOCK TABLE pg_catalog.pg_constraint IN ACCESS EXCLUSIVE MODE")
         try:

@@ -57,7 +57,7 @@ def test_a_client_is_known_by_its_name_then_by_its_user_agent(
 
 def model_sees(client: Client, result: Any) -> str:  # Any: a ToolResult
     """What each kind of client forwards to its model."""
-    text = result.content[0].text
+    text: str = result.content[0].text
     structured = json.dumps(result.structured_content)
     return {
         Channel.TEXT: text,

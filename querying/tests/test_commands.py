@@ -17,7 +17,8 @@ from logs_analytics.models import QueryLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIELDS = {
-    "id", "status", "code", "message", "columns", "rows", "bases", "weighting", "warnings", "sql_executed", "timings_ms",
+    "id", "status", "code", "message", "columns", "rows", "bases", "weighting", "warnings", "sql_executed",
+    "timings_ms",
 }  # fmt: skip
 
 
@@ -45,7 +46,8 @@ def test_run_queries_answers_each_line_in_order(shop: Dataset, tmp_path: Path) -
         '{"id": 7, "dataset": "shop", "sql": "DELETE FROM users"}',
         "",
         '{"id": "d", "dataset": "shop"}',
-        '{"id": "e", "tool": "execute_query", "arguments": {"dataset": "shop", "sql": "SELECT 1.50 AS x, \'NaN\'::float8 AS y"}}',
+        '{"id": "e", "tool": "execute_query", '
+        '"arguments": {"dataset": "shop", "sql": "SELECT 1.50 AS x, \'NaN\'::float8 AS y"}}',
         '{"id": "f", "tool": "no_such_tool", "arguments": {}}',
         '{"id": "g", "dataset": "shop", "sql": "SELECT id FROM users", "max_rows": 2}',
         '{"id": "h", "dataset": "shop", "sql": "SELECT count(*) AS n FROM users", "weighting": "off"}',

@@ -71,5 +71,5 @@ def test_json_keeps_every_digit_and_has_no_nan() -> None:
         == '{"columns":["x"],"rows":[[12345678901234567890.123456789],[9007199254740993],[0.1],["NaN"],[true],[null]]}'
     )
     assert json.loads(text)["rows"][3] == ["NaN"]
-    with pytest.raises(ValueError, match="NaN|compliant"):
+    with pytest.raises(ValueError, match=r"NaN|compliant"):
         dump_json(float("nan"))

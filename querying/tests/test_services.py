@@ -179,9 +179,12 @@ async def test_a_hidden_column_and_a_left_out_table_are_not_there(shop: Dataset,
 
 async def test_odd_values_have_a_form(shop: Dataset, engine: Engine) -> None:
     sql = """SELECT 'NaN'::float8 AS nan, 'Infinity'::float8 AS inf, 'NaN'::numeric AS nnan, 1.10::numeric AS num,
-      12345678901234567890.123456789::numeric AS big, 9007199254740993::bigint AS long, NULL::int AS nothing, true AS yes,
-      date '0044-03-15 BC' AS bc, date '12345-01-01' AS far, date 'infinity' AS forever, timestamptz '2026-01-02 03:04:05+00' AS at,
-      interval '1 day 02:03' AS span, ARRAY[1,NULL,3] AS list, ARRAY['a b','c"d',NULL] AS words, int4range(1,5) AS range,
+      12345678901234567890.123456789::numeric AS big, 9007199254740993::bigint AS long,
+      NULL::int AS nothing, true AS yes,
+      date '0044-03-15 BC' AS bc, date '12345-01-01' AS far, date 'infinity' AS forever,
+      timestamptz '2026-01-02 03:04:05+00' AS at,
+      interval '1 day 02:03' AS span, ARRAY[1,NULL,3] AS list, ARRAY['a b','c"d',NULL] AS words,
+      int4range(1,5) AS range,
       '{"a": [1, 2]}'::jsonb AS doc, '\\xdeadbeef'::bytea AS bytes, ROW(1,'x') AS pair,
       '0b1c5d3e-0000-4000-8000-000000000000'::uuid AS id, 1 AS twice, 2 AS twice"""
 
@@ -235,7 +238,8 @@ async def test_a_cancelled_question_is_recorded_and_leaves_the_database(
     await asyncio.sleep(1)
     with psycopg.connect(shop_dsn) as source:
         running = source.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%events AS c%' AND state = 'active' AND pid <> pg_backend_pid()"
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE query LIKE '%events AS c%' AND state = 'active' AND pid <> pg_backend_pid()"
         ).fetchone()
     assert running == (0,)
     assert [row.outcome async for row in QueryLog.objects.all()] == ["cancelled"]
@@ -295,7 +299,7 @@ async def test_a_broadcast_reaches_an_engine_at_once(
     await sync_to_async(make_active)("shop", shop_dsn)
 
     async with asyncio.timeout(1):
-        while "shop" not in engine.catalog.datasets:
+        while "shop" not in engine.catalog.datasets:  # noqa: ASYNC110 - the engine has no event to wait for
             await asyncio.sleep(0.01)
 
 

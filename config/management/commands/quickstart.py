@@ -10,7 +10,6 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -42,8 +41,42 @@ PROFILES_TIMEOUT_S = 90.0
 SERVERS, PROGRAMS = 0, 1
 
 
-class StopRequested(BaseException):
-    """A signal asked us to stop; not an Exception, so that nothing on the way swallows it."""
+class StopRequested(KeyboardInterrupt):
+    """A signal asked us to stop. asyncio, too, lets a KeyboardInterrupt through."""
+
+
+class StopSignals:
+    """Turns signals into `StopRequested`, at once and once more at the next look.
+
+    Once more, since an exception that a signal raises is lost where Python happens to run a finalizer or, around
+    every start of a child, its fork callbacks.
+    """
+
+    NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self.received = ""
+        self.stopping = False
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.getsignal(number) for number in self.NUMBERS}
+        for number, handler in self._before.items():
+            # nohup ignores SIGHUP for us; a script that starts us in the background ignores SIGINT, wrongly
+            if number != signal.SIGHUP or handler is not signal.SIG_IGN:
+                signal.signal(number, self._receive)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = signal.Signals(number).name
+        self.raise_received()
+
+    def raise_received(self) -> None:
+        # a second Ctrl-C must not interrupt the stopping
+        if self.received and not self.stopping:
+            raise StopRequested(self.received)
 
 
 @dataclass(frozen=True)
@@ -63,9 +96,10 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:  # Any: Django's own options
         self.started_at = time.monotonic()
         self.directory: Path = settings.DATA_DIR
-        self.supervisor = Supervisor(self.say)
+        self.signals = StopSignals()
+        self.supervisor = Supervisor(self.say, self.signals.raise_received)
         try:
-            with embedded.hold_directory(self.directory), signals_raise():
+            with embedded.hold_directory(self.directory), self.signals:
                 self.runtime = plan()
                 self._run()
         except EmbeddedError as error:
@@ -83,7 +117,7 @@ class Command(BaseCommand):
         except StopRequested as request:
             self.say(f"stopping ({request})")
         finally:
-            ignore_signals()
+            self.signals.stopping = True
             embedded.remove_runtime(self.directory)
             self.supervisor.stop()
             self.say("everything has stopped")
@@ -328,30 +362,3 @@ def answers(url: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def raise_stop(number: int, frame: FrameType | None) -> None:
-    ignore_signals()  # a second Ctrl-C must not interrupt the stopping
-    raise StopRequested(signal.Signals(number).name)
-
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextlib.contextmanager
-def signals_raise() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number in STOP_SIGNALS:
-        if number == signal.SIGHUP and before[number] is signal.SIG_IGN:
-            continue  # started by nohup
-        signal.signal(number, raise_stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def ignore_signals() -> None:
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
