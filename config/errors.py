@@ -3,7 +3,7 @@
     GatewayError
       AccessError        unauthenticated · forbidden
       CatalogError       dataset_not_found · table_not_found
-      RequestError       invalid_request · sql_invalid · query_refused · name_not_found · weighting_unsupported
+      RequestError       invalid_request · sql_invalid · query_refused · name_not_found
       SourceError        query_timeout · query_failed · source_unavailable · credentials_unreadable
       BusyError          gateway_busy · queue_unavailable
       OnboardingError    dsn_invalid · name_taken · transition_refused · role_unsafe · profiling_failed
@@ -85,10 +85,6 @@ class QueryRefused(RequestError):
 class NameNotFound(RequestError):
     code = "name_not_found"
     default_hint = "Call describe_dataset for the tables and columns of this dataset."
-
-
-class WeightingUnsupported(RequestError):
-    code = "weighting_unsupported"
 
 
 class SourceError(GatewayError):

@@ -10,6 +10,7 @@ import base64
 import os
 import secrets
 import sys
+import warnings
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -82,12 +83,12 @@ HTTPS_ONLY = read_bool("HTTPS_ONLY", default=not EMBEDDED)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
-    "daphne",
+    # only its runserver is wanted from the app list; loading Twisted would cost every other command 0.4 s
+    *(["daphne"] if COMMAND == "runserver" else []),
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -106,6 +107,7 @@ INSTALLED_APPS = [
     "logs_analytics",
 ]
 MIDDLEWARE = [
+    "config.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -136,6 +138,8 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = EMBEDDED
+if EMBEDDED:  # nothing is collected there
+    warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -181,6 +185,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -197,15 +202,16 @@ LOG_PARTITION_MONTHS_AHEAD = 3
 ALLOW_UNSAFE_ROLES = EMBEDDED or read_bool("ALLOW_UNSAFE_ROLES")
 UNIX_SOCKETS_ALLOWED = EMBEDDED
 
+# FastMCP would bring its own handler, in boxes; every refusal is in the query log with its code anyway
+os.environ.setdefault("FASTMCP_LOG_ENABLED", "false")
+QUIET = {"asyncio": "WARNING", "daphne": "WARNING", "fastmcp": "ERROR", "httpx": "WARNING", "mcp": "WARNING"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
-    "loggers": {
-        name: {"level": "WARNING"} for name in ("httpx", "mcp", "asyncio", "daphne", "aiopg", "fakeredis", "FastMCP")
-    },
+    "loggers": {name: {"level": level} for name, level in QUIET.items()},
 }
 
 UNFOLD = {

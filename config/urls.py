@@ -1,4 +1,4 @@
-"""Every address of the web door."""
+"""Every address of the web door, except /healthz and /readyz (config/middleware.py) and /mcp (config/asgi.py)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
-from config.views import healthz, readyz
 from datasets.consumers import CatalogConsumer
 
 urlpatterns = [
-    path("healthz", healthz, name="healthz"),
-    path("readyz", readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]

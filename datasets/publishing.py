@@ -153,15 +153,18 @@ async def _listen(look: Callable[[], Awaitable[None]], *, poll_s: float) -> None
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(GROUP, channel)
+    # never cancelled between two looks: the layer would drop the channel and what arrives meanwhile
+    receiving = asyncio.ensure_future(layer.receive(channel))
     try:
         while True:
             await look()
-            try:
-                async with asyncio.timeout(poll_s):
-                    await layer.receive(channel)
-            except TimeoutError:
-                continue
+            done, _ = await asyncio.wait({receiving}, timeout=poll_s)
+            if done:
+                receiving.result()
+                receiving = asyncio.ensure_future(layer.receive(channel))
     finally:
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
         await layer.group_discard(GROUP, channel)
 
 

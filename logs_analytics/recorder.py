@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error as DatabaseError
@@ -13,16 +14,17 @@ from logs_analytics.models import QueryLog
 from logs_analytics.records import Outcome, Record
 
 TEXT_LIMIT = 65_536
+WITHHELD = "The answer could not be written to the query log, so it is withheld."
 log = logging.getLogger(__name__)
 
 
-def write_record(record: Record) -> None:
-    """Insert one row; `RecordUnavailable` where it cannot be kept, and the answer must then be withheld."""
+def write_records(records: Sequence[Record]) -> None:
+    """Insert in one statement; `RecordUnavailable` where it fails, and the answers must then be withheld."""
     try:
-        QueryLog.objects.bulk_create([QueryLog(**_fields(record))], ignore_conflicts=True)
+        QueryLog.objects.bulk_create([QueryLog(**_fields(record)) for record in records], ignore_conflicts=True)
     except DatabaseError as error:
-        log.exception("a query could not be recorded")
-        raise RecordUnavailable("The answer could not be written to the query log, so it is withheld.") from error
+        log.exception("%s records could not be written", len(records))
+        raise RecordUnavailable(WITHHELD) from error
 
 
 def _fields(record: Record) -> dict[str, Any]:  # Any: keyword arguments of the model

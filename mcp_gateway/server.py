@@ -15,6 +15,7 @@ from mcp_gateway.middleware import ClientMemoryMiddleware, FailureMiddleware
 from mcp_gateway.tools import register_tools
 from querying.engine import Engine
 
+VERSION = "0.1.0"
 PATH = "/mcp"
 MAX_BODY_BYTES = 256 * 1024
 INSTRUCTIONS = (
@@ -28,6 +29,7 @@ def build_server(engine: Engine) -> FastMCP:
     memory = ClientMemory()
     mcp = FastMCP(
         name="MCP Analytics Server",
+        version=VERSION,
         instructions=INSTRUCTIONS,
         auth=ApiKeyVerifier(engine),
         middleware=[ClientMemoryMiddleware(memory), FailureMiddleware(engine, memory)],
@@ -44,11 +46,12 @@ def build_app(engine: Engine, *, allowed_hosts: Sequence[str], allowed_origins: 
         stateless_http=True,
         json_response=False,
         host_origin_protection=True,
-        allowed_hosts=_with_any_port(allowed_hosts),
+        allowed_hosts=_as_patterns(allowed_hosts),
         allowed_origins=list(allowed_origins),
         middleware=[Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)],
     )
 
 
-def _with_any_port(hosts: Sequence[str]) -> list[str]:
-    return [name for host in hosts for name in (host, f"{host}:*")]
+def _as_patterns(hosts: Sequence[str]) -> list[str]:
+    """Django's ".example.com" (the domain and what is under it) in FastMCP's words."""
+    return [pattern for host in hosts for pattern in ([host[1:], f"*{host}"] if host.startswith(".") else [host])]

@@ -16,11 +16,12 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
+from config.errors import GatewayError, RecordUnavailable
 from datasets.catalog import EMPTY, Catalog
 from datasets.credentials import open_target
 from datasets.publishing import load_catalog, read_version, watch
 from logs_analytics.partitions import ensure_partitions
-from logs_analytics.recorder import write_record
+from logs_analytics.recorder import WITHHELD, write_records
 from logs_analytics.records import Record
 from querying.pools import Pools
 
@@ -46,6 +47,8 @@ class Engine:
         self._threads = ThreadPoolExecutor(METADATA_THREADS, thread_name_prefix="metadata")
         self._refreshing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._unwritten: list[tuple[Record, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
 
     async def start(self, *, watching: bool = True) -> None:
         """Load the catalog, then follow it. A metadata database that is away does not stop the start."""
@@ -60,6 +63,8 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._writer is not None:
+            await self._writer
         await self.pools.close()
         await self._close_metadata_connections()
 
@@ -108,8 +113,26 @@ class Engine:
         await self.pools.keep_only({dataset.connection_id for dataset in self.catalog})
 
     async def record(self, record: Record) -> None:
-        """Write to the query log; raises `RecordUnavailable`."""
-        await self.in_thread(write_record, record)
+        """Write to the query log; raises `RecordUnavailable`. What arrives during one insert shares the next."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unwritten.append((record, written))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_records(), name="query log")
+        # a caller that leaves does not take its record with it
+        await asyncio.shield(written)
+
+    async def _write_records(self) -> None:
+        while self._unwritten:
+            batch, self._unwritten = self._unwritten, []
+            try:
+                await self.in_thread(write_records, [record for record, _ in batch])
+            except Exception as error:  # whatever it was, every waiting answer must be withheld
+                failure = error if isinstance(error, GatewayError) else RecordUnavailable(WITHHELD)
+                for _, written in batch:
+                    written.set_exception(failure)
+            else:
+                for _, written in batch:
+                    written.set_result(None)
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ORM work off the loop, on a connection that is checked before it is used."""

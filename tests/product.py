@@ -53,14 +53,14 @@ class Product:
     def manage_json(self, *arguments: str) -> Any:  # Any: JSON
         return json.loads(self.manage(*arguments, "--json").stdout)
 
-    def start(self, name: str, command: list[str]) -> Child:
+    def start(self, name: str, command: list[str], **changes: str) -> Child:
         child = Child(
             ProcessSpec(
                 name=name,
                 command=(sys.executable, *command),
                 directory=PROJECT,
                 log_path=self.directory / f"{name}.log",
-                environment=self.environment,
+                environment={**self.environment, **changes},
             )
         )
         self.children.append(child)
@@ -69,10 +69,10 @@ class Product:
     def start_worker(self) -> Child:
         return self.start("worker", ["manage.py", "rundramatiq", "--processes", "1", "--threads", "2"])
 
-    def start_web(self, server: str) -> str:
-        """The URL of a new web process that answers."""
+    def start_web(self, server: str, **changes: str) -> str:
+        """The URL of a new web process that answers; `changes` are environment variables of its own."""
         port = pick_free_port()
-        self.start(f"{server}-{port}", ["-m", *SERVERS[server](port)])
+        self.start(f"{server}-{port}", ["-m", *SERVERS[server](port)], **changes)
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: fetch_status(f"{url}/healthz") == 200, what=f"{server} answers")
         return url

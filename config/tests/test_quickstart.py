@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -80,7 +81,11 @@ class Product:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(timeout=PATIENCE_S)
+        try:
+            return self.process.wait(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"it did not stop:\n{self.output}")
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -116,7 +121,9 @@ class Product:
         children = self.find_all()
         self.process.kill()
         for child in children:
-            child.kill()
+            # the rest of a server ends by itself once its first process is gone
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self.process.wait()
 
     def clean_up(self) -> None:
@@ -145,12 +152,14 @@ def product() -> Iterator[Product]:
 def first_output() -> Iterator[tuple[Product, str, float]]:
     """A product that was started once and stopped, what it said, and how long it took to be ready."""
     made = make_product()
-    began = time.monotonic()
-    output = made.start_and_wait()
-    took = time.monotonic() - began
-    assert made.stop() == 0
-    yield made, output, took
-    made.clean_up()
+    try:
+        began = time.monotonic()
+        output = made.start_and_wait()
+        took = time.monotonic() - began
+        assert made.stop() == 0
+        yield made, output, took
+    finally:
+        made.clean_up()
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ async def _fetch_span(connection: asyncpg.Connection, table: FoundTable, column:
     name = _quote(column.name)
     # infinity has no date; a BC date or a year over 9999 has no Python date and is left out of the span
     statement = (
-        f"SELECT min({name})::date, max({name})::date FROM {_quote(table.schema)}.{_quote(table.name)} "  # noqa: S608 - names from the catalogue, quoted
+        f"SELECT min({name})::date, max({name})::date FROM {_quote(table.schema)}.{_quote(table.name)} "
         f"WHERE {name} BETWEEN '0001-01-01' AND '9999-12-31'"
     )
     try:

@@ -8,7 +8,7 @@ from django.db import connection
 
 from logs_analytics.models import QueryLog
 from logs_analytics.partitions import ensure_partitions
-from logs_analytics.recorder import write_record
+from logs_analytics.recorder import write_records
 from logs_analytics.records import Client, Outcome, Record, first_id_at, moment_of, new_id
 
 pytestmark = pytest.mark.django_db
@@ -37,8 +37,8 @@ def test_an_id_carries_its_moment() -> None:
 def test_a_record_is_kept_once_however_often_it_is_written() -> None:
     record = build_record()
 
-    write_record(record)
-    write_record(record)
+    write_records([record])
+    write_records([record])
 
     row = QueryLog.objects.get()
     assert (row.id, row.created_at, row.success) == (record.id, record.created_at, True)
@@ -58,7 +58,7 @@ def test_nothing_that_a_caller_sends_keeps_its_record_out() -> None:
         client=Client(name=hostile, version=hostile, user_agent=hostile),
     )
 
-    write_record(record)
+    write_records([record])
 
     row = QueryLog.objects.get()
     assert len(row.query_text) == 65_536
@@ -68,7 +68,7 @@ def test_nothing_that_a_caller_sends_keeps_its_record_out() -> None:
 def test_a_record_lands_in_its_month() -> None:
     record = build_record()
 
-    write_record(record)
+    write_records([record])
 
     assert partition_of(record) == f"logs_analytics_querylog_{record.created_at:%Y_%m}"
 
@@ -76,7 +76,7 @@ def test_a_record_lands_in_its_month() -> None:
 def test_a_month_without_partition_is_caught_and_moved_when_it_gets_one() -> None:
     far = datetime(2031, 5, 17, 12, tzinfo=UTC)
     record = replace(build_record(), id=first_id_at(far), created_at=far)
-    write_record(record)
+    write_records([record])
     before = partition_of(record)
 
     created = ensure_partitions(months_ahead=1, now=far)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import os
 import platform
 import secrets
@@ -21,10 +22,17 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
+from django_dramatiq.management.commands.rundramatiq import Command as RunDramatiq
 
 from config import embedded
 from config.embedded import EmbeddedError, Runtime
-from config.embedded_servers import start_postgres, start_redis, stop_leftover_servers
+from config.embedded_servers import (
+    find_account,
+    find_postgres_home,
+    start_postgres,
+    start_redis,
+    stop_leftover_servers,
+)
 from config.errors import GatewayError, NameTaken
 from config.processes import Child, ProcessSpec, stop_marked
 from config.supervisor import Supervisor
@@ -70,11 +78,12 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.received = signal.Signals(number).name
-        self.raise_received()
+        # a second Ctrl-C must not interrupt the stopping
+        if not self.received:
+            self.received = signal.Signals(number).name
+            self.raise_received()
 
     def raise_received(self) -> None:
-        # a second Ctrl-C must not interrupt the stopping
         if self.received and not self.stopping:
             raise StopRequested(self.received)
 
@@ -117,13 +126,22 @@ class Command(BaseCommand):
         except StopRequested as request:
             self.say(f"stopping ({request})")
         finally:
-            self.signals.stopping = True
-            embedded.remove_runtime(self.directory)
-            self.supervisor.stop()
+            self._stop()
             self.say("everything has stopped")
 
-    def _start(self) -> None:
+    def _stop(self) -> None:
+        self.signals.stopping = True
+        embedded.remove_runtime(self.directory)
+        self.supervisor.stop()
+        # what was being started when the signal came is in nobody's list
+        self._stop_leftovers()
+
+    def _stop_leftovers(self) -> None:
         stop_marked(MARK, str(self.directory))
+        stop_leftover_servers(self.directory, postgres=self.runtime.embeds_postgres, redis=self.runtime.embeds_redis)
+
+    def _start(self) -> None:
+        self._stop_leftovers()
         self._refuse_taken_port()
         self._start_servers()
         self.say("bringing the metadata database up to date")
@@ -153,7 +171,6 @@ class Command(BaseCommand):
             )
 
     def _start_servers(self) -> None:
-        stop_leftover_servers(self.directory)
         self._move_from_taken_ports()
         if self.runtime.embeds_redis:
             self.supervisor.add("Redis", self._start_redis, stage=SERVERS)
@@ -162,7 +179,9 @@ class Command(BaseCommand):
             self.say("using the Redis of REDIS_URL")
         if self.runtime.embeds_postgres:
             self.supervisor.add("PostgreSQL", self._start_postgres, stage=SERVERS)
-            self.say("PostgreSQL is ready")
+            home = find_postgres_home(self.directory, find_account())
+            elsewhere = "" if home.is_relative_to(self.directory) else f"; its user cannot pass here: data in {home}"
+            self.say(f"PostgreSQL is ready{elsewhere}")
         else:
             self.say("using the PostgreSQL of METADATA_DATABASE_URL")
 
@@ -193,9 +212,7 @@ class Command(BaseCommand):
 
     def _start_programs(self) -> None:
         self.say("starting the web server and the worker")
-        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        worker = [*manage, "rundramatiq", "--processes", "1", "--threads", "4", "--worker-shutdown-timeout", "5000"]
-        self.supervisor.add("worker", lambda: self._start_program("worker", worker), stage=PROGRAMS)
+        self.supervisor.add("worker", lambda: self._start_program("worker", worker_command()), stage=PROGRAMS)
         self.supervisor.add("web", lambda: self._start_program("web", self._web_command()), stage=PROGRAMS)
 
     def _web_command(self) -> list[str]:
@@ -322,6 +339,13 @@ def plan() -> Runtime:
     if planned is None:
         raise EmbeddedError("Settings made no plan.", hint="Start it as a command: python manage.py quickstart")
     return replace(planned, supervisor_pid=os.getpid())
+
+
+def worker_command() -> list[str]:
+    """What `manage.py rundramatiq` would run, without the seconds in which it loads Django only to find the actors."""
+    actors = RunDramatiq(stdout=io.StringIO()).discover_tasks_modules()
+    options = ["--path", ".", "--processes", "1", "--threads", "4", "--worker-shutdown-timeout", "5000"]
+    return [sys.executable, "-m", "dramatiq", *options, *actors]
 
 
 def make_admin() -> str:
