@@ -19,7 +19,6 @@ RUN useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/
 USER app
 
 EXPOSE 8000
-# the server answers only to its own names, so the check has to call it by the first of them
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz', timeout=4)"]
 
 # exec: the server gets the container's signals

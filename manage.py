@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from config.embedded import EmbeddedError
+
 # these need no database; everything else is told where to get one
 OFFLINE = {"", "help", "version", "--help", "-h", "--version", "check", "makemigrations", "collectstatic", "quickstart"}
 
@@ -21,6 +23,8 @@ def main() -> None:
         configured = settings.CONFIGURED
     except ImproperlyConfigured as error:
         sys.exit(f"error: {error}")
+    except EmbeddedError as error:
+        sys.exit(f"error: {error.message}\n{error.hint}".rstrip())
     if not configured and command not in OFFLINE and not {"--help", "-h"} & set(sys.argv):
         sys.exit(
             "error: nothing is running here, so there is no metadata database to use.\n"

@@ -7,6 +7,7 @@ every process to look. The version in the metadata database is the truth, the br
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -165,7 +166,9 @@ async def _listen(look: Callable[[], Awaitable[None]], *, poll_s: float) -> None
     finally:
         receiving.cancel()
         await asyncio.gather(receiving, return_exceptions=True)
-        await layer.group_discard(GROUP, channel)
+        # an error here would take the place of the cancellation that ends the watch
+        with contextlib.suppress(RedisError, OSError):
+            await layer.group_discard(GROUP, channel)
 
 
 # ── loading ──────────────────────────────────────────────────────────────────────────────────────────────────
