@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from config.errors import DatasetNotFound, InvalidRequest, NameTaken, RoleUnsafe
 from datasets.connections import ConnectionTarget, parse_dsn
 from datasets.credentials import seal_dsn
 from datasets.lifecycle import Status
-from datasets.models import NAME_PATTERN, DataCategory, Dataset, DatasetType, DesignDecision, PersonalData
+from datasets.models import NAME_PATTERN, DataCategory, Dataset, DatasetType, DataSource, DesignDecision, PersonalData
 from datasets.preflight import Check, Preflight, run_preflight
 from datasets.profiling.service import request_profile
 from datasets.publishing import grow_version, republish
@@ -44,6 +44,8 @@ def register_dataset(
     description: str = "",
     data_category: str = DataCategory.MIXED,
     dataset_type: str = DatasetType.MIXED,
+    data_source: str = DataSource.POSTGRES,
+    use_cases: Sequence[str] = (),
     owner: str = "",
     design_decision: str = DesignDecision.OPEN,
     design_document: Mapping[str, Any] | None = None,  # Any: YAML, modelled when weighting reads it
@@ -66,6 +68,8 @@ def register_dataset(
         description=description,
         data_category=data_category,
         dataset_type=dataset_type,
+        data_source=data_source,
+        use_cases=list(use_cases),
         owner=owner,
         design_decision=design_decision,
         design_document=design_document,

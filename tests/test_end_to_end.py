@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,10 +16,12 @@ import pytest
 from mcp import Client
 
 from datasets.demo.databases import DEMO_DATABASES, NHANES2009, PANEL_IN, YRBS2015, prepare_database, reader_dsn
-from tests.product import Product, build_environment, connect, fetch_json, fetch_status, wait_until
+from tests.product import PROJECT, Product, build_environment, connect, fetch_json, fetch_status, wait_until
 from tests.servers import SERVERS, RedisServer
 
 pytestmark = pytest.mark.e2e
+NODE = PROJECT / ".tools/node/bin/node"
+INSPECTOR = PROJECT / "tools/node_modules/.bin/mcp-inspector"
 DEMOS = {"panel_in": PANEL_IN, "panel_in_monthly": PANEL_IN, "nhanes2009": NHANES2009, "yrbs2015": YRBS2015}
 QUESTIONS = {
     "panel_in": ("SELECT count(*) AS n FROM panel_users", "1500"),
@@ -169,6 +172,24 @@ async def test_every_call_is_in_the_log_with_its_client_and_person(
     assert rows[ids[0]]["sql_executed"].startswith("SELECT count(*) AS logged")
     assert rows[ids[2]]["error_code"] == "query_failed"
     assert rows[ids[0]]["partition"].startswith("logs_analytics_querylog_20")
+
+
+@pytest.mark.skipif(not INSPECTOR.exists(), reason="`make tools` brings the npm clients")
+def test_the_inspector_asks_too(urls: tuple[str, str], key: str) -> None:
+    asked = subprocess.run(
+        [
+            *(str(NODE), str(INSPECTOR), "--cli", f"{urls[0]}/mcp", "--transport", "http"),
+            *("--header", f"Authorization: Bearer {key}", "--method", "tools/call", "--tool-name", "execute_query"),
+            *("--tool-arg", "dataset=yrbs2015", "--tool-arg", "sql=SELECT count(*) AS n FROM yrbs"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert asked.returncode == 0, asked.stderr
+    answer = json.loads(asked.stdout)
+    assert answer["content"][0]["text"].startswith("|n|\n|---|\n|15624|")
 
 
 def test_no_key_no_tools(urls: tuple[str, str], key: str) -> None:

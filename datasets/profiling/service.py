@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -23,7 +24,10 @@ log = logging.getLogger(__name__)
 
 
 def request_profile(dataset_id: int, *, actor: str) -> ProfilingRun:
-    """Queue a profile (or queue the waiting one again); a broker that is away shows in the run's state."""
+    """Queue a profile (or queue the waiting one again); a broker that is away shows in the run's state.
+
+    Queued on commit: inside a caller's transaction the worker would not find the run yet.
+    """
     with transaction.atomic():
         dataset = Dataset.objects.select_for_update(of=("self",)).filter(pk=dataset_id, deleted_at=None).first()
         if dataset is None:
@@ -33,12 +37,16 @@ def request_profile(dataset_id: int, *, actor: str) -> ProfilingRun:
         run = dataset.profiling_runs.filter(state__in=OPEN).first()
         if run is None:
             run = ProfilingRun.objects.create(dataset=dataset, requested_by=actor)
-    try:
-        enqueue(PROFILE_DATASET, run.pk)
-    except QueueUnavailable as error:
-        fail_run(run.pk, error)
-        run.refresh_from_db()
+    transaction.on_commit(partial(_send, run.pk))
+    run.refresh_from_db()
     return run
+
+
+def _send(run_id: int) -> None:
+    try:
+        enqueue(PROFILE_DATASET, run_id)
+    except QueueUnavailable as error:
+        fail_run(run_id, error)
 
 
 def run_profile(run_id: int) -> None:
