@@ -110,7 +110,7 @@ class Engine:
     async def _load(self) -> None:
         self.catalog = await self.in_thread(load_catalog, self.catalog)
         log.info("catalog version %s: %s datasets", self.catalog.version, len(self.catalog.datasets))
-        await self.pools.keep_only({dataset.connection_id for dataset in self.catalog})
+        self.pools.keep_only({dataset.connection_id for dataset in self.catalog})
 
     async def record(self, record: Record) -> None:
         """Write to the query log; raises `RecordUnavailable`. What arrives during one insert shares the next."""

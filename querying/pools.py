@@ -36,6 +36,7 @@ class Pools:
         self._session = session_settings(query_timeout_ms)
         self._pools: dict[str, asyncpg.Pool] = {}
         self._opening = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def connection(self, dataset: DatasetSpec) -> AsyncIterator[asyncpg.Connection]:
@@ -74,13 +75,17 @@ class Pools:
             init=_read_dates_as_text,
         )
 
-    async def keep_only(self, connection_ids: Collection[str]) -> None:
-        """Close the pools of connections that no dataset uses any more; running queries end first."""
-        gone = [self._pools.pop(key) for key in set(self._pools) - set(connection_ids)]
-        await asyncio.gather(*(_close(pool) for pool in gone))
+    def keep_only(self, connection_ids: Collection[str]) -> None:
+        """Close the pools of connections that no dataset uses any more; their running queries end first."""
+        for key in set(self._pools) - set(connection_ids):
+            # beside us: a query of half a minute must not hold up the catalog
+            closing = asyncio.create_task(_close(self._pools.pop(key)), name="pool close")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        await self.keep_only(())
+        self.keep_only(())
+        await asyncio.gather(*self._closing)
 
 
 def session_settings(query_timeout_ms: int) -> dict[str, str]:

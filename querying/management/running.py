@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -37,6 +38,7 @@ def _principal(key_name: str, person: str) -> Principal:
 
 def run_with_engine(work: Callable[[Engine], Awaitable[T]]) -> T:
     """Start an engine, do the work on its loop, stop it."""
+    logging.getLogger("querying.engine").setLevel(logging.WARNING)  # a terminal wants the answer, not the load
 
     async def main() -> T:
         engine = Engine()
