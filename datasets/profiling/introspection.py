@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from config.errors import ProfilingFailed
+from datasets.catalog import ForeignKey
 from datasets.connections import ConnectionTarget, open_connection
 
 STATEMENT_TIMEOUT_MS = 20_000
@@ -37,14 +38,6 @@ class FoundColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundForeignKey:
-    columns: tuple[str, ...]
-    references_schema: str
-    references_table: str
-    references_columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class FoundTable:
     schema: str
     name: str
@@ -55,7 +48,7 @@ class FoundTable:
     columns: tuple[FoundColumn, ...]
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
-    foreign_keys: tuple[FoundForeignKey, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +79,7 @@ class Profile:
 class _Keys:
     primary: tuple[str, ...] = ()
     unique: list[tuple[str, ...]] = field(default_factory=list)
-    foreign: list[FoundForeignKey] = field(default_factory=list)
+    foreign: list[ForeignKey] = field(default_factory=list)
 
 
 async def fetch_profile(target: ConnectionTarget) -> Profile:
@@ -136,7 +129,7 @@ def _add_key(keys: _Keys, row: Any) -> None:  # Any: an asyncpg record of KEYS
         keys.unique.append(columns)
     else:
         referenced = tuple(row["ref_columns"])
-        keys.foreign.append(FoundForeignKey(columns, row["ref_schema"], row["ref_table"], referenced))
+        keys.foreign.append(ForeignKey(columns, row["ref_schema"], row["ref_table"], referenced))
 
 
 def _build_table(row: Any, columns: list[FoundColumn], keys: _Keys) -> FoundTable:  # Any: an asyncpg record of TABLES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import asdict
 from functools import partial
 
 from django.db import transaction
@@ -130,15 +131,9 @@ def _merge_tables(dataset: Dataset, profile: Profile) -> None:
         row.kind, row.comment = table.kind, table.comment
         row.row_estimate, row.size_bytes = table.row_estimate, table.size_bytes
         row.primary_key, row.unique_keys = list(table.primary_key), [list(key) for key in table.unique_keys]
-        row.foreign_keys = [_foreign_key_document(key) for key in table.foreign_keys]
+        row.foreign_keys = [asdict(key) for key in table.foreign_keys]
         row.save()
         _merge_columns(row, table)
-
-
-def _foreign_key_document(key: object) -> dict[str, object]:
-    return {
-        name: getattr(key, name) for name in ("columns", "references_schema", "references_table", "references_columns")
-    }
 
 
 def _merge_columns(row: DatasetTable, table: FoundTable) -> None:
