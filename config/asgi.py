@@ -52,7 +52,7 @@ class Application:
                 "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
             }
         )
-        self._starting = asyncio.Lock()
+        self._started: asyncio.Future[None] | None = None
         self._stopping = asyncio.Event()
         self._holder: asyncio.Task[None] | None = None
 
@@ -84,31 +84,28 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _ensure_started(self) -> None:
-        if self._holder is not None and not self._holder.done():
-            return
-        async with self._starting:
-            if self._holder is not None and not self._holder.done():
-                return
-            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._holder is None or self._holder.done():
+            self._started = asyncio.get_running_loop().create_future()
             self._stopping.clear()
-            holder = asyncio.create_task(self._hold(ready), name="gateway")
-            await ready
-            self._holder = holder
+            self._holder = asyncio.create_task(self._hold(self._started), name="gateway")
             _stop_with_twisted(self)
+        assert self._started is not None
+        # shielded: the first client may leave while others wait for the same start
+        await asyncio.shield(self._started)
 
-    async def _hold(self, ready: asyncio.Future[None]) -> None:
+    async def _hold(self, started: asyncio.Future[None]) -> None:
         # the MCP server's task group must be entered and left by one task, so this one holds it open
         try:
             async with contextlib.AsyncExitStack() as stack:
-                await self.engine.start()
                 stack.push_async_callback(self.engine.stop)
+                await self.engine.start()
                 await stack.enter_async_context(self._mcp.lifespan(self._mcp))
-                ready.set_result(None)
+                started.set_result(None)
                 await self._stopping.wait()
         except Exception as error:
-            if ready.done():
+            if started.done():
                 raise
-            ready.set_exception(error)
+            started.set_exception(error)
 
     async def stop(self) -> None:
         if self._holder is not None:

@@ -196,10 +196,11 @@ QUERY_TIMEOUT_MS = read_int("QUERY_TIMEOUT_MS", 30_000, least=100)
 QUERY_MAX_BYTES = read_int("QUERY_MAX_BYTES", 8_000_000, least=10_000)
 POOL_SIZE = read_int("POOL_SIZE", 4, least=1)
 POOL_ACQUIRE_TIMEOUT_MS = read_int("POOL_ACQUIRE_TIMEOUT_MS", 10_000, least=100)
-CATALOG_POLL_MS = read_int("CATALOG_POLL_MS", 2000, least=100)
+# the pub/sub layer takes a second to listen again after a restart of Redis and misses what is sent meanwhile
+CATALOG_POLL_MS = read_int("CATALOG_POLL_MS", 500, least=100)
 LOG_PARTITION_MONTHS_AHEAD = 3
 # production never runs a role that may write, whatever a command was told
-ALLOW_UNSAFE_ROLES = EMBEDDED or read_bool("ALLOW_UNSAFE_ROLES")
+ALLOW_UNSAFE_ROLES = EMBEDDED or DEBUG
 UNIX_SOCKETS_ALLOWED = EMBEDDED
 
 # FastMCP would bring its own handler, in boxes; every refusal is in the query log with its code anyway

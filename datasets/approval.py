@@ -37,7 +37,7 @@ def approve_dataset(dataset_id: int, *, actor: str) -> CatalogEntry:
             f"{dataset.name} is in state {dataset.status} and cannot be approved.",
             hint=WAYS_OUT[Status(dataset.status)],
         )
-    if not dataset.tables.filter(included=True).exists():
+    if not dataset.tables.filter(included=True, present=True).exists():
         raise TransitionRefused(
             f"{dataset.name} has no table that clients may query.",
             hint="GRANT SELECT on its tables to the role and profile it again, or include a table.",

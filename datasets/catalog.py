@@ -102,6 +102,7 @@ class Catalog:
     datasets: Mapping[str, DatasetSpec]
     keys: Mapping[str, KeySpec]
     settings: SystemSettings
+    faults: tuple[str, ...] = ()  # what could not be read; the rest is served
 
     def __iter__(self) -> Iterator[DatasetSpec]:
         return iter(self.datasets.values())

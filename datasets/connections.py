@@ -12,7 +12,7 @@ import re
 import socket
 import ssl
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -129,8 +129,10 @@ def _build_target(fields: Mapping[str, str], parameters: Mapping[str, str], *, u
     unknown = sorted(set(parameters) - KNOWN_PARAMETERS)
     if unknown:
         raise DsnInvalid(
-            f"The connection string has parameters that are not used here: {', '.join(unknown)}.",
-            hint="Remove them. Service files, key files and options are not read; sslmode is.",
+            # a piece of a password with a "?" in it must not be repeated
+            f"The connection string has parameters that are not used here{_named(unknown)}.",
+            hint="Remove them, and write ? in a password as %3F. Of the parameters only sslmode is read; no service or "
+            "key files, no options.",
         )
     if parameters.get("channel_binding", "prefer") == "require":
         raise DsnInvalid(
@@ -160,6 +162,11 @@ def _build_target(fields: Mapping[str, str], parameters: Mapping[str, str], *, u
         password=fields["password"],
         sslmode=SslMode(mode),
     )
+
+
+def _named(parameters: Sequence[str]) -> str:
+    known = [name for name in parameters if re.fullmatch(r"[a-z_]+", name)]
+    return f": {', '.join(known)}" if len(known) == len(parameters) else ""
 
 
 async def open_connection(

@@ -83,6 +83,8 @@ def check_catalog(catalog: Catalog, load_error: str) -> Part:
     loaded = f"version {catalog.version}, {len(catalog.datasets)} datasets"
     if load_error and not catalog.version:
         return Part("catalog", State.FAILING, "not loaded", "See the log of this process.")
+    if catalog.faults:
+        return Part("catalog", State.DEGRADED, f"{loaded}; {'; '.join(catalog.faults)}", "Correct it in the admin.")
     if load_error:
         return Part("catalog", State.DEGRADED, f"{loaded}; a newer one could not be loaded", "See the log.")
     return Part("catalog", State.OK, loaded)

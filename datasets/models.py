@@ -119,6 +119,8 @@ class DatasetTable(models.Model):
     comment = models.TextField(blank=True)
     description = models.TextField(blank=True)
     included = models.BooleanField(default=True, help_text="Clients may query it once the dataset is approved.")
+    # what is gone is kept, so that what people decided of it holds should it return
+    present = models.BooleanField(default=True, editable=False)
     primary_key = models.JSONField(default=list)
     unique_keys = models.JSONField(default=list)
     foreign_keys = models.JSONField(default=list)
@@ -144,6 +146,7 @@ class DatasetColumn(models.Model):
     comment = models.TextField(blank=True)
     description = models.TextField(blank=True)
     visible = models.BooleanField(default=True)
+    present = models.BooleanField(default=True, editable=False)
     statistics = models.JSONField(default=dict, blank=True)
 
     class Meta:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -72,8 +72,8 @@ def _write_entry(dataset: Dataset, document: Document, *, actor: str) -> Catalog
 
 def build_document(dataset: Dataset) -> Document:
     """Everything that a process needs to answer for this dataset, except its connection."""
-    columns = Prefetch("columns", queryset=DatasetColumn.objects.order_by("position"))
-    tables = dataset.tables.filter(included=True).prefetch_related(columns).order_by("schema", "name")
+    columns = Prefetch("columns", queryset=DatasetColumn.objects.filter(present=True).order_by("position"))
+    tables = dataset.tables.filter(included=True, present=True).prefetch_related(columns).order_by("schema", "name")
     return {
         "format": FORMAT,
         "name": dataset.name,
@@ -188,10 +188,30 @@ def load_catalog(previous: Catalog) -> Catalog:
     kept = {name: spec for name, spec in previous.datasets.items() if live.get(name) == spec.entry_id}
     missing = [entry_id for name, entry_id in live.items() if name not in kept]
     entries = CatalogEntry.objects.filter(id__in=missing).select_related("dataset")
-    loaded = {entry.dataset.name: parse_entry(entry) for entry in entries}
+    loaded, faults = _parse_entries(entries, previous)
+    settings, setting_faults = build_settings(_load_config())
     return Catalog(
-        version=version, datasets={**kept, **loaded}, keys=_load_keys(), settings=build_settings(_load_config())
+        version=version,
+        datasets={**kept, **loaded},
+        keys=_load_keys(),
+        settings=settings,
+        faults=(*faults, *setting_faults),
     )
+
+
+def _parse_entries(entries: Iterable[CatalogEntry], previous: Catalog) -> tuple[dict[str, DatasetSpec], list[str]]:
+    """The readable ones, and a fault for each other: it stays as it was, and no other dataset suffers."""
+    loaded: dict[str, DatasetSpec] = {}
+    faults: list[str] = []
+    for entry in entries:
+        name = entry.dataset.name
+        try:
+            loaded[name] = parse_entry(entry)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            faults.append(f"the entry of {name} cannot be read ({type(error).__name__})")
+            if name in previous.datasets:
+                loaded[name] = previous.datasets[name]
+    return loaded, faults
 
 
 def _load_config() -> Mapping[str, Any]:  # Any: JSON
@@ -208,7 +228,9 @@ def build_key_spec(key: ApiKey) -> KeySpec:
         name=key.name,
         prefix=key.prefix,
         key_hash=key.key_hash,
-        datasets=None if key.all_datasets else frozenset(dataset.name for dataset in key.datasets.all()),
+        datasets=None
+        if key.all_datasets
+        else frozenset(granted.name for granted in key.datasets.all() if granted.deleted_at is None),
         owner=key.owner,
         organisation=key.organisation,
         expires_at=key.expires_at,

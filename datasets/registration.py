@@ -156,6 +156,8 @@ def deactivate_dataset(dataset_id: int, *, actor: str, reason: str = "") -> None
 def delete_dataset(dataset_id: int, *, actor: str) -> None:
     """Soft delete: nobody can ask it any more, its name is free, its history stays."""
     dataset = _get(dataset_id)
+    # a later dataset of the same name is another one
+    dataset.apikey_set.clear()
     dataset.deleted_at = timezone.now()
     dataset.updated_by = actor
     dataset.save(update_fields=["deleted_at", "updated_by", "updated_at"])

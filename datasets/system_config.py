@@ -92,7 +92,13 @@ def default_of(key: str) -> dict[str, Any]:  # Any: a JSON object
     return SECTIONS[key]().model_dump(mode="json")
 
 
-def build_settings(rows: Mapping[str, Any]) -> SystemSettings:  # Any: JSON as stored
-    return SystemSettings.model_validate(
-        {key: parse_section(key, value) for key, value in rows.items() if key in SECTIONS}
-    )
+def build_settings(rows: Mapping[str, Any]) -> tuple[SystemSettings, tuple[str, ...]]:  # Any: JSON as stored
+    """The settings, and what is wrong with sections that therefore stand at their defaults."""
+    sections: dict[str, Section] = {}
+    faults: list[str] = []
+    for key in SECTIONS.keys() & rows.keys():
+        try:
+            sections[key] = parse_section(key, rows[key])
+        except InvalidRequest as error:
+            faults.append(f"the default stands in, since {error.message}")
+    return SystemSettings.model_validate(sections), tuple(faults)

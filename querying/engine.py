@@ -29,6 +29,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 METADATA_THREADS = 4
 PARTITIONS_EVERY_S = 6 * 3600
+RECORD_TIMEOUT_S = 10
+Waiting = tuple[Record, asyncio.Future[None]]
 log = logging.getLogger(__name__)
 
 
@@ -44,14 +46,17 @@ class Engine:
             acquire_timeout_ms=settings.POOL_ACQUIRE_TIMEOUT_MS,
             query_timeout_ms=settings.QUERY_TIMEOUT_MS,
         )
-        self._threads = ThreadPoolExecutor(METADATA_THREADS, thread_name_prefix="metadata")
+        self._threads = _make_threads()
         self._refreshing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
-        self._unwritten: list[tuple[Record, asyncio.Future[None]]] = []
+        self._stopped = False
+        self._unwritten: list[Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def start(self, *, watching: bool = True) -> None:
         """Load the catalog, then follow it. A metadata database that is away does not stop the start."""
+        if self._stopped:  # a start that failed is tried again
+            self._threads, self._stopped = _make_threads(), False
         await self.refresh()
         if watching:
             self._tasks = [
@@ -77,8 +82,11 @@ class Engine:
             connections.close_all()
 
         loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(self._threads, close) for _ in range(METADATA_THREADS)))
+        closing = (loop.run_in_executor(self._threads, close) for _ in range(METADATA_THREADS))
+        # a thread that is stuck in the database ends with the process
+        await asyncio.gather(*closing, return_exceptions=True)
         self._threads.shutdown(wait=False)
+        self._stopped = True
 
     async def _follow(self) -> None:
         while True:
@@ -103,12 +111,14 @@ class Engine:
                 if await self.in_thread(read_version) != self.catalog.version or self.load_error:
                     await self._load()
                 self.load_error = ""
-            except (DatabaseError, KeyError, TypeError, ValueError) as error:
+            except (DatabaseError, GatewayError, KeyError, TypeError, ValueError) as error:
                 self.load_error = type(error).__name__
                 log.warning("the catalog could not be loaded (%s); version %s stays", error, self.catalog.version)
 
     async def _load(self) -> None:
         self.catalog = await self.in_thread(load_catalog, self.catalog)
+        for fault in self.catalog.faults:
+            log.warning("catalog version %s: %s", self.catalog.version, fault)
         log.info("catalog version %s: %s datasets", self.catalog.version, len(self.catalog.datasets))
         self.pools.keep_only({dataset.connection_id for dataset in self.catalog})
 
@@ -124,15 +134,21 @@ class Engine:
     async def _write_records(self) -> None:
         while self._unwritten:
             batch, self._unwritten = self._unwritten, []
-            try:
-                await self.in_thread(write_records, [record for record, _ in batch])
-            except Exception as error:  # whatever it was, every waiting answer must be withheld
-                failure = error if isinstance(error, GatewayError) else RecordUnavailable(WITHHELD)
-                for _, written in batch:
-                    written.set_exception(failure)
-            else:
-                for _, written in batch:
-                    written.set_result(None)
+            failure = await self._write(batch)
+            if failure is None or len(batch) == 1:
+                _settle(batch, failure)
+                continue
+            # one record that cannot be kept must not withhold the answers of others
+            for one in batch:
+                _settle([one], await self._write([one]))
+
+    async def _write(self, batch: list[Waiting]) -> GatewayError | None:
+        try:
+            writing = self.in_thread(write_records, [record for record, _ in batch])
+            await asyncio.wait_for(writing, timeout=RECORD_TIMEOUT_S)
+        except Exception as error:  # whatever it was, the waiting answers must be withheld
+            return error if isinstance(error, GatewayError) else RecordUnavailable(WITHHELD)
+        return None
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ORM work off the loop, on a connection that is checked before it is used."""
@@ -142,3 +158,15 @@ class Engine:
             return work(*args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+
+def _make_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(METADATA_THREADS, thread_name_prefix="metadata")
+
+
+def _settle(batch: list[Waiting], failure: GatewayError | None) -> None:
+    for _, written in batch:
+        if failure is None:
+            written.set_result(None)
+        else:
+            written.set_exception(failure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -13,8 +14,31 @@ from querying.results import Column, QueryResult, Value, to_value
 from querying.sql.plan import QueryPlan
 
 CHUNK_ROWS = 200
-# classes of SQLSTATE whose own message names only what the caller wrote, never a value of a row
-TELLING_CLASSES = {"42"}
+GRACE_S = 5.0
+# how a connection fails that the server has closed
+BROKEN = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+ROLLBACK_TIMEOUT_S = 3.0
+LEAVING: set[asyncio.Task[QueryResult]] = set()
+# states whose own message names only what the caller wrote, never a value of a row or a name behind a view
+TELLING_STATES = frozenset(
+    {
+        "42601",  # syntax_error
+        "42702",  # ambiguous_column
+        "42703",  # undefined_column
+        "42712",  # duplicate_alias
+        "42725",  # ambiguous_function
+        "42803",  # grouping_error
+        "42804",  # datatype_mismatch
+        "42809",  # wrong_object_type
+        "42846",  # cannot_coerce
+        "42883",  # undefined_function
+        "42P01",  # undefined_table
+        "42P10",  # invalid_column_reference
+        "42P18",  # indeterminate_datatype
+        "42P20",  # windowing_error
+        "42P19",  # invalid_recursion
+    }
+)
 VALUE_ERRORS = {
     "22012": ("Division by zero.", "Guard the divisor with NULLIF(x, 0)."),
     "22003": ("A number is out of range for its type.", "Cast to numeric or double precision first."),
@@ -22,21 +46,58 @@ VALUE_ERRORS = {
 }
 
 
-async def execute(plan: QueryPlan, *, dataset: DatasetSpec, pools: Pools, max_bytes: int) -> QueryResult:
-    """The plan's rows, at most `plan.max_rows` and `max_bytes`; raises a `SourceError` or `QueryRefused`."""
+async def execute(
+    plan: QueryPlan, *, dataset: DatasetSpec, pools: Pools, max_bytes: int, timeout_ms: int
+) -> QueryResult:
+    """The plan's rows, at most `plan.max_rows` and `max_bytes`; raises a `SourceError` or `QueryRefused`.
+
+    `timeout_ms` is the server's own limit; a server that does not keep it is left a few seconds later.
+    """
+    # a task of its own: a caller that leaves may be cancelled again at every step of tidying up
+    running = asyncio.create_task(_execute(plan, dataset, pools, max_bytes, timeout_ms / 1000 + GRACE_S))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        running.cancel()
+        LEAVING.add(running)
+        running.add_done_callback(LEAVING.discard)
+        raise
+
+
+async def _execute(
+    plan: QueryPlan, dataset: DatasetSpec, pools: Pools, max_bytes: int, timeout_s: float
+) -> QueryResult:
     async with pools.connection(dataset) as connection:
-        transaction = connection.transaction(readonly=True)
         try:
-            await transaction.start()
-            try:
-                return await _fetch(connection, plan, max_bytes=max_bytes)
-            finally:
-                if not connection.is_closed():
-                    await transaction.rollback()
+            async with asyncio.timeout(timeout_s):
+                return await _in_transaction(connection, plan, max_bytes)
+        except TimeoutError:
+            connection.terminate()
+            raise QueryTimeout("The database did not answer within the time limit.") from None
         except asyncpg.PostgresError as error:
             raise translate(error) from None
-        except (OSError, asyncpg.InterfaceError):
+        except BROKEN:
+            connection.terminate()
             raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
+
+
+async def _in_transaction(connection: asyncpg.Connection, plan: QueryPlan, max_bytes: int) -> QueryResult:
+    transaction = connection.transaction(readonly=True)
+    await transaction.start()
+    try:
+        return await _fetch(connection, plan, max_bytes=max_bytes)
+    finally:
+        await _roll_back(connection, transaction)
+
+
+async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:  # Any: asyncpg's Transaction
+    try:
+        async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
+            if not connection.is_closed():
+                await transaction.rollback()
+    except (TimeoutError, asyncpg.PostgresError, *BROKEN):
+        # what cannot be rolled back is cut off; the server rolls back by itself
+        connection.terminate()
 
 
 async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, *, max_bytes: int) -> QueryResult:
@@ -79,7 +140,13 @@ def translate(error: asyncpg.PostgresError) -> GatewayError:
         return QueryFailed(message, hint=hint, sqlstate=state)
     if state == "55P03":
         return QueryTimeout("A table is locked by somebody else.", hint="Try again in a minute.", sqlstate=state)
-    if state[:2] in TELLING_CLASSES:
+    if state == "42501":
+        return QueryFailed(
+            "The dataset's role may not read something that this query needs.",
+            hint="Ask without the view or column concerned, or ask an administrator to grant SELECT.",
+            sqlstate=state,
+        )
+    if state in TELLING_STATES:
         return QueryFailed(f"PostgreSQL: {error.message}.", hint=_hint_for(state), sqlstate=state)
     if state[:2] == "22":
         return QueryFailed(

@@ -55,7 +55,7 @@ class Pools:
         try:
             yield connection
         finally:
-            await asyncio.shield(pool.release(connection, timeout=5))
+            await asyncio.shield(_release(pool, connection))
 
     async def _pool(self, dataset: DatasetSpec) -> asyncpg.Pool:
         async with self._opening:
@@ -104,6 +104,14 @@ def session_settings(query_timeout_ms: int) -> dict[str, str]:
 async def _read_dates_as_text(connection: asyncpg.Connection) -> None:
     for name in TEXT_TYPES:
         await connection.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")
+
+
+async def _release(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
+    try:
+        await pool.release(connection, timeout=5)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        # it could not be reset, so nobody gets it again; the answer that it gave stands
+        connection.terminate()
 
 
 async def _close(pool: asyncpg.Pool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import logging
 import time
@@ -105,7 +106,13 @@ async def _answer_query(call: Call, request: QueryRequest, catalog: Catalog, eng
             plan = build_plan(request, dataset=dataset, principal=call.principal, settings=catalog.settings)
         progress.plan = plan
         with progress.stage("execute"):
-            result = await execute(plan, dataset=dataset, pools=engine.pools, max_bytes=settings.QUERY_MAX_BYTES)
+            result = await execute(
+                plan,
+                dataset=dataset,
+                pools=engine.pools,
+                max_bytes=settings.QUERY_MAX_BYTES,
+                timeout_ms=settings.QUERY_TIMEOUT_MS,
+            )
         with progress.stage("render"):
             return result, RENDERERS[call.response_format](result)
 
@@ -160,7 +167,8 @@ async def _settle(
         made = replace(made, outcome=Outcome.ANSWERED, value=value, text=text)
     except asyncio.CancelledError:
         made = replace(made, outcome=Outcome.CANCELLED, plan=progress.plan, timings_ms=progress.timings_ms)
-        await asyncio.shield(engine.record(_build_record(call, made, moment)))
+        with contextlib.suppress(GatewayError):  # nobody waits for this answer any more
+            await asyncio.shield(engine.record(_build_record(call, made, moment)))
         raise
     except Exception as error:  # one answer: whatever went wrong here is this question's outcome and no other's
         made = replace(made, outcome=_outcome_of(error), error=_as_gateway_error(error))

@@ -61,9 +61,7 @@ def key(product: Product) -> str:
 def urls(request: pytest.FixtureRequest, product: Product) -> Iterator[tuple[str, str]]:
     """Two web processes of one kind of server."""
     started = len(product.children)
-    # with a poll this slow, what is seen at once was broadcast
-    slow_poll = {"CATALOG_POLL_MS": "60000"}
-    yield product.start_web(request.param, **slow_poll), product.start_web(request.param, **slow_poll)
+    yield product.start_web(request.param), product.start_web(request.param)
     for child in product.children[started:]:
         child.stop()
         assert not child.running
@@ -138,7 +136,7 @@ async def approve_and_ask(
 async def test_a_new_database_is_found_by_polling_while_redis_is_away(
     product: Product, key: str, shop_dsn: str, redis_server: RedisServer
 ) -> None:
-    url = product.start_web("uvicorn", CATALOG_POLL_MS="500")
+    url = product.start_web("uvicorn")
     name = f"shop_{secrets.token_hex(3)}"
     product.manage("register_dataset", name, shop_dsn, "--wait")
     redis_server.stop()

@@ -7,11 +7,14 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 
-from config.errors import DatasetNotFound, GatewayError
+from config.errors import DatasetNotFound, GatewayError, NotConfigured
 from datasets.models import Dataset
 from querying.results import dump_json
+
+DOCTOR = "Run `manage.py doctor`."
+MIGRATE = "Run `manage.py migrate`."
 
 
 class GatewayCommand(BaseCommand):
@@ -26,10 +29,9 @@ class GatewayCommand(BaseCommand):
         except GatewayError as error:
             self.fail(error, as_json=options["json"])
         except OperationalError:
-            self.fail(
-                GatewayError("The metadata database cannot be reached.", hint="Run `manage.py doctor`."),
-                as_json=options["json"],
-            )
+            self.fail(NotConfigured("The metadata database cannot be reached.", hint=DOCTOR), as_json=options["json"])
+        except ProgrammingError:
+            self.fail(NotConfigured("The metadata database is not up to date.", hint=MIGRATE), as_json=options["json"])
 
     def run(self, **options: Any) -> None:  # Any: parsed arguments
         raise NotImplementedError

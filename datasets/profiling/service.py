@@ -123,12 +123,12 @@ def _merge_tables(dataset: Dataset, profile: Profile) -> None:
     """What the database says replaces what it said; what people decided (descriptions, visibility) stays."""
     known = {(table.schema, table.name): table for table in dataset.tables.all()}
     found = {(table.schema, table.name) for table in profile.tables}
-    dataset.tables.exclude(pk__in=[known[name].pk for name in known.keys() & found]).delete()
+    dataset.tables.exclude(pk__in=[known[name].pk for name in known.keys() & found]).update(present=False)
     for table in profile.tables:
         row = known.get((table.schema, table.name)) or DatasetTable(
             dataset=dataset, schema=table.schema, name=table.name
         )
-        row.kind, row.comment = table.kind, table.comment
+        row.kind, row.comment, row.present = table.kind, table.comment, True
         row.row_estimate, row.size_bytes = table.row_estimate, table.size_bytes
         row.primary_key, row.unique_keys = list(table.primary_key), [list(key) for key in table.unique_keys]
         row.foreign_keys = [asdict(key) for key in table.foreign_keys]
@@ -138,16 +138,17 @@ def _merge_tables(dataset: Dataset, profile: Profile) -> None:
 
 def _merge_columns(row: DatasetTable, table: FoundTable) -> None:
     known = {column.name: column for column in row.columns.all()}
-    row.columns.exclude(name__in=[column.name for column in table.columns]).delete()
+    row.columns.exclude(name__in=[column.name for column in table.columns]).update(present=False)
     columns = []
     for found in table.columns:
         column = known.get(found.name) or DatasetColumn(table=row, name=found.name)
         column.position, column.data_type = found.position, found.data_type
-        column.nullable, column.comment = found.nullable, found.comment
+        column.nullable, column.comment, column.present = found.nullable, found.comment, True
         columns.append(column)
     DatasetColumn.objects.bulk_create([column for column in columns if column.pk is None])
     DatasetColumn.objects.bulk_update(
-        [column for column in columns if column.pk is not None], ["position", "data_type", "nullable", "comment"]
+        [column for column in columns if column.pk is not None],
+        ["position", "data_type", "nullable", "comment", "present"],
     )
 
 

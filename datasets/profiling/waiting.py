@@ -18,13 +18,18 @@ def wait_for_run(run_id: int, *, wait_s: float = WAIT_S) -> ProfilingRun:
         run = ProfilingRun.objects.get(pk=run_id)
         if run.state == ProfilingRun.State.SUCCEEDED:
             return run
-        if run.state == ProfilingRun.State.FAILED:
-            raise ProfilingFailed(
-                f"Profiling failed ({run.error_code}): {run.error_message}", hint="Mend the cause, then profile again."
-            )
+        check_run(run)
         if time.monotonic() > deadline:
             raise ProfilingFailed(
                 f"The profile is not finished after {wait_s:.0f} s (state {run.state}, attempts {run.attempts}).",
                 hint="Is a worker running? `manage.py doctor` says; it goes on by itself once one is.",
             )
         time.sleep(POLL_S)
+
+
+def check_run(run: ProfilingRun) -> None:
+    """Raise `ProfilingFailed` with the reason of a run that gave up, or never reached the queue."""
+    if run.state == ProfilingRun.State.FAILED:
+        raise ProfilingFailed(
+            f"Profiling failed ({run.error_code}): {run.error_message}", hint="Mend the cause, then profile again."
+        )

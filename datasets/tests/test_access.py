@@ -110,7 +110,9 @@ def test_a_setting_is_live_with_the_next_catalog() -> None:
 
 
 def test_settings_without_rows_stand_at_the_published_defaults() -> None:
-    settings = build_settings({})
+    settings, faults = build_settings({})
+
+    assert not faults
 
     assert (settings.query_limits.raw_rows, settings.query_limits.aggregated_rows) == (5, 1000)
     assert settings.query_limits.parallel_queries == 30

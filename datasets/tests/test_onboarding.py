@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from django.core.management import call_command
 from django.db import connection
 from dramatiq import Worker
 from pytest_django.fixtures import Settings
@@ -24,8 +25,10 @@ from config.errors import (
 from conftest import SHOP
 from datasets.approval import activate_dataset, approve_dataset
 from datasets.catalog import EMPTY
+from datasets.health import State, check_catalog
+from datasets.keys import create_api_key
 from datasets.lifecycle import Status
-from datasets.models import CatalogEntry, Dataset, ProfilingRun
+from datasets.models import CatalogEntry, Dataset, ProfilingRun, SystemConfig
 from datasets.profiling.service import request_profile, run_profile
 from datasets.profiling.waiting import wait_for_run
 from datasets.publishing import load_catalog, read_version
@@ -315,3 +318,79 @@ def test_an_older_key_among_several_still_decrypts(
     settings.ENCRYPTION_KEYS = (Fernet.generate_key().decode(), *settings.ENCRYPTION_KEYS)
 
     approve_dataset(dataset.pk, actor="test")
+
+
+def test_decisions_hold_for_what_was_away_for_a_while(
+    make_active: Callable[..., Dataset], make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
+) -> None:
+    database_url = make_database(SHOP)
+    dsn = readonly_dsn(database_url)
+    dataset = make_active("shop", dsn)
+    dataset.tables.get(name="users").columns.filter(name="email").update(visible=False)
+    dataset.tables.filter(name="events").update(included=False)
+    role = dsn.split("//")[1].split(":")[0]
+    for statement in (f"REVOKE SELECT ON users, events FROM {role}", f"GRANT SELECT ON users, events TO {role}"):
+        with psycopg.connect(database_url, autocommit=True) as source:
+            source.execute(statement.encode())
+        wait_for_run(request_profile(dataset.pk, actor="test").pk, wait_s=20)
+        approve_dataset(dataset.pk, actor="test")
+
+    published = {table.name: table for table in load_catalog(EMPTY).datasets["shop"].tables}
+
+    assert set(published) == {"users", "minutes_by_day"}
+    assert "email" not in {column.name for column in published["users"].visible_columns}
+
+
+def test_what_is_gone_is_not_published(
+    make_active: Callable[..., Dataset], make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
+) -> None:
+    database_url = make_database(SHOP)
+    dataset = make_active("shop", readonly_dsn(database_url))
+    with psycopg.connect(database_url, autocommit=True) as source:
+        source.execute("ALTER TABLE users DROP COLUMN email; DROP VIEW minutes_by_day")
+    wait_for_run(request_profile(dataset.pk, actor="test").pk, wait_s=20)
+    approve_dataset(dataset.pk, actor="test")
+
+    published = {table.name: table for table in load_catalog(EMPTY).datasets["shop"].tables}
+
+    assert set(published) == {"users", "events"}
+    assert "email" not in {column.name for column in published["users"].columns}
+
+
+def test_one_unreadable_entry_or_setting_leaves_the_rest_as_it_is(
+    make_active: Callable[..., Dataset], make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
+) -> None:
+    make_active("good", readonly_dsn(make_database(SHOP)))
+    bad = make_active("bad", readonly_dsn(make_database(SHOP)))
+    bad.entries.update(document={"format": 99})
+    SystemConfig.objects.update_or_create(key="query_limits", defaults={"value": {"raw_rows": 5, "new_limit": 3}})
+
+    catalog = load_catalog(EMPTY)
+
+    assert set(catalog.datasets) == {"good"}
+    assert len(catalog.faults) == 2
+    assert "bad" in catalog.faults[0]
+    assert "new_limit" in catalog.faults[1]
+    assert check_catalog(catalog, "").state is State.DEGRADED
+
+
+def test_a_grant_ends_with_its_dataset(
+    make_active: Callable[..., Dataset], make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
+) -> None:
+    first = make_active("shop", readonly_dsn(make_database(SHOP)))
+    create_api_key("chat", all_datasets=False, datasets=["shop"])
+    delete_dataset(first.pk, actor="test")
+    make_active("shop", readonly_dsn(make_database(SHOP)))
+
+    (key,) = load_catalog(EMPTY).keys.values()
+
+    assert key.datasets == frozenset()
+
+
+def test_commands_say_that_nothing_could_be_queued(
+    transactional_db: None, shop_dsn: str, redis_server: RedisServer
+) -> None:
+    redis_server.stop()
+
+    with pytest.raises(SystemExit):
+        call_command("register_dataset", "shop", shop_dsn, "--json")

@@ -56,11 +56,16 @@ class Line:
     arguments: BaseModel | None = None
     error: GatewayError | None = None
 
+    @property
+    def dataset(self) -> str:
+        return str(getattr(self.arguments, "dataset", ""))
+
 
 def parse_line(number: int, text: str) -> Line:
     try:
-        fields = json.loads(text)
-    except ValueError:
+        fields = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(fields, ensure_ascii=False).encode()  # a half of a surrogate pair is no text
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         return Line(number, "execute_query", error=InvalidRequest(f"Line {number} is not a JSON object.", hint=FORM))
@@ -70,14 +75,18 @@ def parse_line(number: int, text: str) -> Line:
     if arguments is not None and fields:
         fault = InvalidRequest(f"Line {number} has arguments and also {', '.join(fields)}.", hint=FORM)
         return Line(identifier, str(tool), error=fault)
-    if tool not in ARGUMENTS:
-        fault = InvalidRequest(f"There is no tool named {tool!r}.", hint=f"Tools: {', '.join(ARGUMENTS)}.")
-        return Line(identifier, str(tool), error=fault)
+    if not isinstance(tool, str) or tool not in ARGUMENTS:
+        fault = InvalidRequest(f"There is no tool named {str(tool)[:60]!r}.", hint=f"Tools: {', '.join(ARGUMENTS)}.")
+        return Line(identifier, str(tool)[:60], error=fault)
     try:
         return Line(identifier, tool, ARGUMENTS[tool].model_validate(fields if arguments is None else arguments))
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         return Line(identifier, tool, error=InvalidRequest(f"Line {number} is not valid: {faults}.", hint=FORM))
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 FORM = 'A line is {"id": ..., "dataset": "...", "sql": "..."}, or {"id": ..., "tool": "...", "arguments": {...}}.'

@@ -33,6 +33,7 @@ from querying.sql.walk import names, unwrap, walk
 
 # Columns that all sub-selects of a statement may hold together, so that planning stays quick.
 MAX_GOVERNED_COLUMNS: Final = 10_000
+OPAQUE: Final = frozenset({"foreign table", "view"})
 # Without an equality operator a column cannot stand in GROUP BY.
 NOT_GROUPABLE: Final = frozenset({"box", "circle", "json", "line", "lseg", "path", "point", "polygon", "xml"})
 
@@ -40,6 +41,8 @@ NOT_GROUPABLE: Final = frozenset({"box", "circle", "json", "line", "lseg", "path
 def govern(draft: Draft) -> Draft:
     reading = read_scopes(draft.select, find_table=partial(find_table, draft.dataset))
     check_size(reading)
+    if draft.is_explain and not draft.principal.operator:
+        check_explained(reading)
     name_columns(reading)
     for reference, scope in reading.references:
         check_reference(reference, scope)
@@ -57,6 +60,17 @@ def check_size(reading: Reading) -> None:
         raise QueryRefused(
             f"The statement names tables {len(reading.tables):,} times, which is too much.",
             hint="Name each table once in a WITH query and use that.",
+        )
+
+
+def check_explained(reading: Reading) -> None:
+    """A plan shows what stands behind a view: tables, columns and conditions that nobody approved."""
+    hidden = next((use for use in reading.tables if use.spec.kind in OPAQUE), None)
+    if hidden is not None:
+        raise QueryRefused(
+            f"EXPLAIN of {hidden.spec.qualified_name} is not allowed: it is a {hidden.spec.kind}, and a plan shows "
+            "what stands behind it.",
+            hint="Run the query itself, or EXPLAIN one over tables.",
         )
 
 

@@ -80,6 +80,24 @@ def test_run_queries_answers_each_line_in_order(shop: Dataset, tmp_path: Path) -
     assert QueryLog.objects.count() == len(records)
 
 
+def test_no_line_keeps_the_others_from_running(shop: Dataset, tmp_path: Path) -> None:
+    good = '{"id": "good", "dataset": "shop", "sql": "SELECT 1 AS one"}'
+    bad = [
+        '{"id": 1, "tool": ["x"]}',
+        "[" * 100_000,
+        '{"id": NaN, "dataset": "shop", "sql": "SELECT 1 AS one"}',
+        '{"id": "\\ud800", "dataset": "shop", "sql": "SELECT 1 AS one"}',
+        json.dumps({"tool": "t" * 100, "arguments": {}}),
+        json.dumps({"tool": "a\0b"}),
+        '{"id": 7, "dataset": 3, "sql": null}',
+    ]
+
+    records = run_lines(tmp_path, [*bad, good])
+
+    assert [record["status"] for record in records] == ["failed"] * len(bad) + ["answered"]
+    assert QueryLog.objects.count() == len(records)
+
+
 def test_full_precision_survives_the_json(shop: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text(

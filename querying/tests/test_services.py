@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +41,19 @@ async def shop(make_active: Callable[..., Dataset], engine: Engine, shop_dsn: st
     dataset = await sync_to_async(make_active)("shop", shop_dsn)
     await engine.refresh()
     yield dataset
+
+
+@contextmanager
+def rule_on_the_log(rule: str) -> Iterator[None]:
+    """A constraint on the query log, taken away again."""
+    part = connection.settings_dict
+    url = f"postgresql://{part['USER']}:{part['PASSWORD']}@{part['HOST']}:{part['PORT']}/{part['NAME']}"
+    with psycopg.connect(url, autocommit=True) as metadata:
+        metadata.execute(f"ALTER TABLE logs_analytics_querylog ADD CONSTRAINT rule {rule}".encode())
+        try:
+            yield
+        finally:
+            metadata.execute("ALTER TABLE logs_analytics_querylog DROP CONSTRAINT rule")
 
 
 async def ask(
@@ -283,24 +300,80 @@ async def test_a_database_that_is_away_disturbs_no_other(
 
 async def test_a_failing_load_keeps_the_last_good_catalog(shop: Dataset, engine: Engine) -> None:
     before = engine.catalog
-    await sync_to_async(lambda: shop.entries.update(document={"format": 99}))()
-    fresh = Engine()
-    await fresh.start(watching=False)
-    assert fresh.load_error
-    assert not fresh.catalog.datasets
-    await fresh.stop()
+
+    def rename(to: str, back: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {back} RENAME TO {to}")
+
+    await sync_to_async(rename)("hidden_version", "datasets_catalogversion")
+    try:
+        await engine.refresh()
+        assert engine.load_error
+        assert engine.catalog is before
+    finally:
+        await sync_to_async(rename)("datasets_catalogversion", "hidden_version")
     await engine.refresh()
-    assert engine.catalog is before
+    assert engine.load_error == ""
+
+
+async def test_one_bad_record_withholds_no_other_answer(shop: Dataset, engine: Engine) -> None:
+    async def outcome_of(number: int) -> str:
+        call = replace(OPERATOR, session="x" * number)
+        return (await ask(engine, "SELECT 1 AS one", call=call)).outcome.value
+
+    with rule_on_the_log("CHECK (session <> 'xx')"):
+        outcomes = await asyncio.gather(*(outcome_of(number) for number in (0, 1, 2, 3, 4)))
+
+    assert outcomes == ["answered", "answered", "failed", "answered", "answered"]
+
+
+async def test_a_frozen_database_is_left_at_the_time_limit(
+    make_active: Callable[..., Dataset], shop_dsn: str, settings: Any, transactional_db: None
+) -> None:
+    settings.QUERY_TIMEOUT_MS = 500
+    await sync_to_async(make_active)("shop", shop_dsn)
+    engine = Engine()
+    await engine.start(watching=False)
+    async with engine.pools.connection(engine.catalog.datasets["shop"]) as one:
+        backend = await one.fetchval("SELECT pg_backend_pid()")
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        error = await error_of(engine, "SELECT count(*) AS n FROM users")
+        waited = time.monotonic() - started
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    again = await rows_of(engine, "SELECT count(*) AS n FROM users")
+    await engine.stop()
+
+    assert error.code == "query_timeout"
+    assert waited < 20
+    assert again == ((50,),)
+
+
+async def test_a_plan_shows_nothing_that_stands_behind_a_view(shop: Dataset, engine: Engine) -> None:
+    analyst = replace(OPERATOR, principal=Principal(person="ana", datasets=None))
+
+    refused = await error_of(engine, "EXPLAIN SELECT * FROM minutes_by_day", call=analyst)
+    answered = await ask(engine, "EXPLAIN SELECT count(*) FROM users", call=analyst)
+
+    assert refused.code == "query_refused"
+    assert answered.error is None
 
 
 async def test_a_broadcast_reaches_an_engine_at_once(
-    engine: Engine, make_active: Callable[..., Dataset], shop_dsn: str
+    make_active: Callable[..., Dataset], shop_dsn: str, settings: Any, transactional_db: None
 ) -> None:
+    settings.CATALOG_POLL_MS = 60_000  # what is seen at once was broadcast
+    engine = Engine()
+    await engine.start()
+    await asyncio.sleep(0.2)
     await sync_to_async(make_active)("shop", shop_dsn)
 
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         while "shop" not in engine.catalog.datasets:  # noqa: ASYNC110 - the engine has no event to wait for
             await asyncio.sleep(0.01)
+    await engine.stop()
 
 
 async def test_pools_close_when_their_dataset_goes(shop: Dataset, engine: Engine) -> None:

@@ -50,7 +50,7 @@ class Command(GatewayCommand):
     def _check_catalog(self) -> Part:
         try:
             return check_catalog(load_catalog(EMPTY), "")
-        except (DatabaseError, KeyError, TypeError, ValueError) as error:
+        except (DatabaseError, GatewayError, KeyError, TypeError, ValueError) as error:
             return Part(
                 "catalog", State.FAILING, f"cannot be loaded ({type(error).__name__})", "See docs/operations.md."
             )

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import OperationalError, connections
 from django_dramatiq.management.commands.rundramatiq import Command as RunDramatiq
 
 from config import embedded
@@ -145,7 +145,12 @@ class Command(BaseCommand):
         self._refuse_taken_port()
         self._start_servers()
         self.say("bringing the metadata database up to date")
-        call_command("migrate", interactive=False, verbosity=0)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as error:
+            raise EmbeddedError(
+                "The metadata database cannot be reached.", hint="Start it, or correct METADATA_DATABASE_URL."
+            ) from error
         embedded.write_runtime(self.directory, self.runtime)
         self._start_programs()
         self._prepare_demos()

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from config.management.base import GatewayCommand, find_dataset, operator_name
 from datasets.profiling.service import request_profile
-from datasets.profiling.waiting import WAIT_S, wait_for_run
+from datasets.profiling.waiting import WAIT_S, check_run, wait_for_run
 
 
 class Command(GatewayCommand):
@@ -19,6 +19,7 @@ class Command(GatewayCommand):
 
     def run(self, **options: Any) -> None:  # Any: parsed arguments
         run = request_profile(find_dataset(options["name"]).pk, actor=operator_name())
+        check_run(run)
         if options["wait"]:
             run = wait_for_run(run.pk)
         self.show(

@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 from config.errors import InvalidRequest
 from config.management.base import GatewayCommand, operator_name
 from datasets.approval import approve_dataset
-from datasets.models import DataCategory, DatasetType, DesignDecision, PersonalData
-from datasets.profiling.waiting import WAIT_S, wait_for_run
+from datasets.models import DataCategory, DatasetType, DesignDecision, PersonalData, ProfilingRun
+from datasets.profiling.waiting import WAIT_S, check_run, wait_for_run
 from datasets.registration import register_dataset
 
 
@@ -50,6 +50,7 @@ class Command(GatewayCommand):
             allow_unsafe_role=options["allow_unsafe_role"],
             actor=operator_name(),
         )
+        check_run(ProfilingRun.objects.get(pk=registration.profiling_run_id))
         if options["wait"] or options["approve"]:
             wait_for_run(registration.profiling_run_id)
         if options["approve"]:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 
 from config.errors import InvalidRequest
@@ -33,9 +35,13 @@ class Command(GatewayCommand):
 
         async def work(engine: Engine) -> None:
             places = asyncio.Semaphore(min(SIDE_BY_SIDE, engine.catalog.settings.query_limits.parallel_queries))
+            # no more at once than a dataset has connections: waiting here never ends in gateway_busy
+            per_dataset: defaultdict[str, asyncio.Semaphore] = defaultdict(
+                lambda: asyncio.Semaphore(settings.POOL_SIZE)
+            )
 
             async def ask(line: Line) -> Json:
-                async with places:
+                async with per_dataset[line.dataset], places:
                     return await run_line(line, call=call, engine=engine, reveal_all_rows=options["reveal_all_rows"])
 
             for record in [asyncio.create_task(ask(line)) for line in lines]:
