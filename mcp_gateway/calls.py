@@ -10,7 +10,7 @@ from fastmcp.server.dependencies import get_access_token, get_http_headers, get_
 from mcp.types import Implementation
 
 from config.errors import Unauthenticated
-from datasets.access import principal_of
+from datasets.access import Principal, principal_of
 from logs_analytics.records import Client
 from mcp_gateway.clients import identify
 from querying.engine import Engine
@@ -61,6 +61,12 @@ def build_call(context: Context, tool: str, *, engine: Engine, memory: ClientMem
         session=request.headers.get("mcp-session-id", ""),
         address=request.client.host if request.client else "",
     )
+
+
+def build_stranger_call(tool: str) -> Call:
+    """A call whose key went away after the request came in: refused, and on the record under the key's name."""
+    token = get_access_token()
+    return Call(principal=Principal(key=token.client_id if token else ""), door="mcp", tool=tool)
 
 
 def _client(context: Context, prefix: str, user_agent: str, memory: ClientMemory) -> Client:

@@ -13,8 +13,8 @@ from fastmcp.tools import ToolResult
 from pydantic import ValidationError as ArgumentError
 
 from config.errors import GatewayError, InternalError, InvalidRequest
-from mcp_gateway.calls import ClientMemory, build_call, current_prefix, current_user_agent
-from mcp_gateway.rendering import render_error, render_failure
+from mcp_gateway.calls import ClientMemory, build_call, build_stranger_call, current_prefix, current_user_agent
+from mcp_gateway.rendering import render_failure
 from querying import services
 from querying.engine import Engine
 
@@ -53,12 +53,11 @@ class FailureMiddleware(Middleware):
 
     async def _refuse(self, context: MiddlewareContext[mt.CallToolRequestParams], error: GatewayError) -> ToolResult:
         assert isinstance(context.fastmcp_context, Context)
+        tool = context.message.name[:60]
         try:
-            call = build_call(
-                context.fastmcp_context, context.message.name[:60], engine=self._engine, memory=self._memory
-            )
+            call = build_call(context.fastmcp_context, tool, engine=self._engine, memory=self._memory)
         except GatewayError as unauthenticated:
-            return render_error(unauthenticated, {"status": "refused"})
+            call, error = build_stranger_call(tool), unauthenticated
         answer = await services.refuse(call, error, engine=self._engine)
         return render_failure(answer, client=call.client)
 
