@@ -135,7 +135,8 @@ class Engine:
         while self._unwritten:
             batch, self._unwritten = self._unwritten, []
             failure = await self._write(batch)
-            if failure is None or len(batch) == 1:
+            # a log that does not answer would make each of them wait as long again
+            if failure is None or len(batch) == 1 or failure.context.get("timed_out"):
                 _settle(batch, failure)
                 continue
             # one record that cannot be kept must not withhold the answers of others
@@ -146,6 +147,8 @@ class Engine:
         try:
             writing = self.in_thread(write_records, [record for record, _ in batch])
             await asyncio.wait_for(writing, timeout=RECORD_TIMEOUT_S)
+        except TimeoutError:
+            return RecordUnavailable(WITHHELD, timed_out=True)
         except Exception as error:  # whatever it was, the waiting answers must be withheld
             return error if isinstance(error, GatewayError) else RecordUnavailable(WITHHELD)
         return None

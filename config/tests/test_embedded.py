@@ -214,6 +214,6 @@ def test_port_in_use_is_not_free() -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
 def test_data_directory_of_somebody_else_is_refused_with_a_hint() -> None:
     with pytest.raises(EmbeddedError) as refusal:
-        embedded.prepare_directory(Path("/root/data"))
+        embedded.prepare_directory(Path("/not-ours/data"))
 
     assert "DATA_DIR" in refusal.value.hint

@@ -43,12 +43,15 @@ async def shop(make_active: Callable[..., Dataset], engine: Engine, shop_dsn: st
     yield dataset
 
 
+def metadata_url() -> str:
+    part = connection.settings_dict
+    return f"postgresql://{part['USER']}:{part['PASSWORD']}@{part['HOST']}:{part['PORT']}/{part['NAME']}"
+
+
 @contextmanager
 def rule_on_the_log(rule: str) -> Iterator[None]:
     """A constraint on the query log, taken away again."""
-    part = connection.settings_dict
-    url = f"postgresql://{part['USER']}:{part['PASSWORD']}@{part['HOST']}:{part['PORT']}/{part['NAME']}"
-    with psycopg.connect(url, autocommit=True) as metadata:
+    with psycopg.connect(metadata_url(), autocommit=True) as metadata:
         metadata.execute(f"ALTER TABLE logs_analytics_querylog ADD CONSTRAINT rule {rule}".encode())
         try:
             yield
@@ -396,3 +399,18 @@ async def test_describes_tables_and_names_the_nearest(shop: Dataset, engine: Eng
     assert missing.error.code == "table_not_found"
     assert "users" in missing.error.hint
     assert await QueryLog.objects.filter(query_type="execute_query").acount() == 2
+
+
+async def test_a_log_that_does_not_answer_withholds_answers_within_one_time_limit(
+    shop: Dataset, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("querying.engine.RECORD_TIMEOUT_S", 1)
+    with psycopg.connect(metadata_url()) as holder:
+        holder.execute("LOCK TABLE logs_analytics_querylog IN EXCLUSIVE MODE")
+        started = time.monotonic()
+        answers = await answer(OPERATOR, [QueryRequest("shop", "SELECT 1 AS one")] * 8, engine=engine)
+        waited = time.monotonic() - started
+
+    assert {one.error.code for one in answers if one.error} == {"record_unavailable"}
+    assert all(one.value is None for one in answers)
+    assert waited < 6
