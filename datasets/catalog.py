@@ -5,6 +5,7 @@ A process holds one `Catalog` and swaps the whole of it when a newer version has
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,19 +13,30 @@ from types import MappingProxyType
 from typing import Any
 
 from datasets.access import KeySpec
+from datasets.additions import NOTHING_ADDED, Additions, RoutineName
+from datasets.policies import NO_POLICIES, Mask, Policies
 from datasets.sealing import SealedText
 from datasets.system_config import SystemSettings
+from datasets.vocabulary import Vocabulary, build_vocabulary
+
+ColumnName = tuple[str, str, str]  # schema, table, column
+Classes = tuple[tuple[str, tuple[str, ...]], ...]  # label, members
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """One column as published: `type` as `format_type` spells it, `visible` as the reviewer decided."""
+    """One column as published: `type` as `format_type` spells it, `visible` as the reviewer decided.
+
+    `mask` and `classes` (values shown as one) are those that `as_seen_by` found to apply to a caller.
+    """
 
     name: str
     type: str
     nullable: bool = True
     description: str = ""
     visible: bool = True
+    mask: Mask | None = None
+    classes: Classes = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,11 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One approved table or view. `unique_keys` excludes the primary key; `row_estimate` is None if unknown."""
+    """One approved table or view. `unique_keys` excludes the primary key; `row_estimate` is None if unknown.
+
+    `definitions` are the queries of a view and of the views behind it, `routines` what they run beyond
+    PostgreSQL's own functions. `row_rule` is the condition that `as_seen_by` found to apply to a caller.
+    """
 
     schema: str
     name: str
@@ -48,10 +64,24 @@ class TableSpec:
     foreign_keys: tuple[ForeignKey, ...] = ()
     description: str = ""
     row_estimate: int | None = None
+    definitions: tuple[str, ...] = ()
+    routines: tuple[RoutineName, ...] = ()
+    row_rule: str = ""
 
     @property
     def qualified_name(self) -> str:
         return f"{self.schema}.{self.name}"
+
+    @cached_property
+    def key_columns(self) -> frozenset[str]:
+        """What joins go by: columns of primary, unique and foreign keys."""
+        keys = (self.primary_key, *self.unique_keys, *(key.columns for key in self.foreign_keys))
+        return frozenset(column for key in keys for column in key)
+
+    @cached_property
+    def derived(self) -> dict[str, bytes]:
+        """What the SQL passes build from this table once and use for every statement."""
+        return {}
 
     @cached_property
     def visible_columns(self) -> tuple[ColumnSpec, ...]:
@@ -84,6 +114,36 @@ class DatasetSpec:
     design: Mapping[str, Any] | None = None  # Any: the design's document, modelled when weighting reads it
     design_decision: str = "open"
     personal_data: str = "hidden"
+    policies: Policies = NO_POLICIES
+    merges: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None  # None: as the system setting says
+    additions: Additions = NOTHING_ADDED
+
+    @cached_property
+    def person_keys(self) -> tuple[frozenset[ColumnName], ...]:
+        """Keys of persons that the survey design registers, in their own table and in those that refer to it."""
+        registered = set(registered_keys(self.design or {}, self.tables))
+        referring = {
+            frozenset((table.schema, table.name, column) for column in key.columns)
+            for table in self.tables
+            for key in table.foreign_keys
+            if frozenset((key.references_schema, key.references_table, column) for column in key.references_columns)
+            in registered
+        }
+        return tuple(registered | referring)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return build_vocabulary(self.additions)
+
+    @property
+    def mask_salt(self) -> str:
+        """What hashes are made with, so that they match within a dataset and nowhere else."""
+        return hashlib.sha256(f"mask {self.connection_id}".encode()).hexdigest()[:32]
+
+    @cached_property
+    def visible_names(self) -> frozenset[str]:
+        """Names of all columns that may be seen."""
+        return frozenset(column.name for table in self.tables for column in table.visible_columns)
 
     @cached_property
     def by_name(self) -> Mapping[tuple[str, str], TableSpec]:
@@ -92,6 +152,21 @@ class DatasetSpec:
     def find_tables(self, name: str, schema: str = "") -> tuple[TableSpec, ...]:
         """Tables of that name; several when two schemas hold one and `schema` is empty."""
         return tuple(table for table in self.tables if table.name == name and schema in ("", table.schema))
+
+
+def registered_keys(design: Mapping[str, Any], tables: tuple[TableSpec, ...]) -> Iterator[frozenset[ColumnName]]:
+    """Person keys of a design's document, which nobody has checked yet: what does not fit is passed over."""
+    units = design.get("units")
+    for unit in units if isinstance(units, list) else ():
+        if not isinstance(unit, dict) or unit.get("level", "person") != "person":
+            continue
+        carried = unit.get("carried_by")
+        holders = [(unit.get("table"), unit.get("key")), *(carried.items() if isinstance(carried, dict) else ())]
+        for name, key in holders:
+            columns = [key] if isinstance(key, str) else key if isinstance(key, list) else []
+            for table in tables:
+                if name in (table.name, table.qualified_name) and columns:
+                    yield frozenset((table.schema, table.name, str(column)) for column in columns)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import MD5
 
 from datasets.fields import SealedTextField
 from datasets.lifecycle import Status
@@ -81,6 +82,18 @@ class Dataset(models.Model):
     design_decision = models.CharField(max_length=20, choices=DesignDecision, default=DesignDecision.OPEN)
     design_document = models.JSONField(null=True, blank=True, editable=False)
     personal_data = models.CharField(max_length=20, choices=PersonalData, default=PersonalData.HIDDEN)
+    policies = models.JSONField(
+        default=dict, blank=True, help_text="Masks, hidden columns and row rules; see docs/security.md."
+    )
+    merges = models.JSONField(
+        null=True,
+        blank=True,
+        default=None,
+        help_text='Classes shown as one, by column, e.g. {"nccs": {"A": ["A", "A1"]}}; empty: as the system setting '
+        "says, {}: none.",
+    )
+    # extensions, operators, types and casts; its functions are rows, since a person judges each
+    additions = models.JSONField(default=dict, editable=False)
     unsafe_role_allowed_by = models.CharField(max_length=150, blank=True, editable=False)
     preflight = models.JSONField(default=list, editable=False)
     preflight_at = models.DateTimeField(null=True, editable=False)
@@ -124,6 +137,8 @@ class DatasetTable(models.Model):
     primary_key = models.JSONField(default=list)
     unique_keys = models.JSONField(default=list)
     foreign_keys = models.JSONField(default=list)
+    definitions = models.JSONField(default=list, editable=False)
+    routines = models.JSONField(default=list, editable=False)
     row_estimate = models.BigIntegerField(null=True)
     size_bytes = models.BigIntegerField(null=True)
 
@@ -155,6 +170,41 @@ class DatasetColumn(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DatasetRoutine(models.Model):
+    """A function that the database adds to PostgreSQL's own, and whether callers may run it."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="routines")
+    schema = models.CharField(max_length=63)
+    name = models.CharField(max_length=63)
+    arguments = models.TextField(blank=True)
+    kind = models.CharField(max_length=20)
+    returns = models.TextField()
+    returns_set = models.BooleanField(default=False)
+    volatility = models.CharField(max_length=20)
+    language = models.CharField(max_length=63)
+    owner = models.CharField(max_length=63)
+    security_definer = models.BooleanField("SECURITY DEFINER", default=False)
+    extension = models.CharField(max_length=63, blank=True)
+    comment = models.TextField(blank=True)
+    body_hash = models.CharField(max_length=64)
+    approved = models.BooleanField(default=False)
+    approved_by = models.CharField(max_length=150, blank=True)
+    approved_at = models.DateTimeField(null=True)
+    approval_note = models.TextField(blank=True)
+    present = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["schema", "name", "arguments"]
+        verbose_name = "function"
+        constraints: ClassVar = [
+            # hashed: the arguments of one function may be longer than an index entry
+            models.UniqueConstraint(F("dataset"), F("schema"), F("name"), MD5("arguments"), name="routine_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}({self.arguments})"
 
 
 class ProfilingRun(models.Model):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -20,14 +22,19 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from datasets.access import KeySpec
+from datasets.additions import RoutineSpec
+from datasets.additions_document import build_additions_document, parse_additions
 from datasets.catalog import Catalog, ColumnSpec, DatasetSpec, ForeignKey, TableSpec
 from datasets.lifecycle import Status
 from datasets.models import ApiKey, CatalogEntry, CatalogVersion, Dataset, DatasetColumn, DatasetTable, SystemConfig
+from datasets.policies import Policies
 from datasets.system_config import build_settings
+from datasets.vocabulary import build_vocabulary
 
 FORMAT = 1
 GROUP = "catalog"
 BROADCAST_TIMEOUT_S = 2
+QUOTED_OR_MODIFIER = re.compile(r'"(?:[^"]|"")*"|\([^()]*\)')
 log = logging.getLogger(__name__)
 
 Document = dict[str, Any]  # Any: JSON
@@ -88,8 +95,28 @@ def build_document(dataset: Dataset) -> Document:
         "design": dataset.design_document,
         "design_decision": dataset.design_decision,
         "personal_data": dataset.personal_data,
+        "policies": dataset.policies,
+        "merges": dataset.merges,
+        "additions": _additions_document(dataset),
         "tables": [_table_document(table) for table in tables],
     }
+
+
+def _additions_document(dataset: Dataset) -> Document:
+    additions = parse_additions(dataset.additions)
+    routines = tuple(
+        RoutineSpec(
+            schema=row.schema,
+            name=row.name,
+            kind=row.kind,
+            returns=row.returns,
+            returns_set=row.returns_set,
+            extension=row.extension,
+            approved=row.approved,
+        )
+        for row in dataset.routines.filter(present=True).order_by("schema", "name", "arguments")
+    )
+    return build_additions_document(replace(additions, routines=routines))
 
 
 def _date_range(dataset: Dataset) -> list[str] | None:
@@ -99,7 +126,9 @@ def _date_range(dataset: Dataset) -> list[str] | None:
 
 
 def _table_document(table: DatasetTable) -> Document:
+    view = {"definitions": table.definitions, "routines": table.routines}
     return {
+        **{key: value for key, value in view.items() if value},
         "schema": table.schema,
         "name": table.name,
         "kind": table.kind,
@@ -242,6 +271,9 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
     document = entry.document
     if document["format"] != FORMAT:
         raise KeyError(f"catalog entry {entry.pk} has format {document['format']}, this server reads {FORMAT}")
+    # absent from documents of earlier versions, which say nothing of these: the rest must stay readable
+    additions = parse_additions(document.get("additions", {}))
+    unusable = build_vocabulary(additions).unusable_types
     return DatasetSpec(
         dataset_id=entry.dataset_id,
         entry_id=entry.pk,
@@ -253,7 +285,7 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
         description=document["description"],
         dataset_type=document["dataset_type"],
         data_category=document["data_category"],
-        tables=tuple(_parse_table(table) for table in document["tables"]),
+        tables=tuple(_parse_table(table, unusable) for table in document["tables"]),
         use_cases=tuple(document["use_cases"]),
         date_column=document["date_column"],
         date_range=_parse_range(document["date_range"]),
@@ -261,6 +293,9 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
         design=document["design"],
         design_decision=document["design_decision"],
         personal_data=document["personal_data"],
+        policies=Policies.model_validate(document.get("policies") or {}),
+        merges=_parse_merges(document.get("merges")),
+        additions=additions,
     )
 
 
@@ -268,18 +303,38 @@ def _parse_range(value: list[str] | None) -> tuple[str, str] | None:
     return (value[0], value[1]) if value else None
 
 
-def _parse_table(document: Document) -> TableSpec:
+def _parse_merges(value: Document | None) -> Mapping[str, Mapping[str, tuple[str, ...]]] | None:
+    if value is None:
+        return None
+    return {column: {name: tuple(group) for name, group in classes.items()} for column, classes in value.items()}
+
+
+def _parse_table(document: Document, unusable: Collection[str]) -> TableSpec:
     return TableSpec(
         schema=document["schema"],
         name=document["name"],
         kind=document["kind"],
-        columns=tuple(ColumnSpec(**column) for column in document["columns"]),
+        columns=tuple(_parse_column(column, unusable) for column in document["columns"]),
         primary_key=tuple(document["primary_key"]),
         unique_keys=tuple(tuple(key) for key in document["unique_keys"]),
         foreign_keys=tuple(_parse_foreign_key(key) for key in document["foreign_keys"]),
         description=document["description"],
         row_estimate=document["row_estimate"],
+        definitions=tuple(document.get("definitions", ())),
+        routines=tuple((schema, name) for schema, name in document.get("routines", ())),
     )
+
+
+def _parse_column(document: Document, unusable: Collection[str]) -> ColumnSpec:
+    column = ColumnSpec(**document)
+    # showing or comparing a value of such a type runs what nobody approved
+    return replace(column, visible=False) if plain_type(column.type) in unusable else column
+
+
+def plain_type(written: str) -> str:
+    """A type without its modifier and array brackets: `public.geometry(Point,4326)[]` is `public.geometry`."""
+    without = QUOTED_OR_MODIFIER.sub(lambda found: found[0] if found[0].startswith('"') else "", written)
+    return without.removesuffix("[]")
 
 
 def _parse_foreign_key(document: Document) -> ForeignKey:

@@ -5,7 +5,9 @@ The admin edits JSON; `parse_section` turns it into a value or says what is wron
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -26,6 +28,11 @@ class WeightingRules(Section):
         default={"nccs": {"A": ("A", "A1"), "C/D/E": ("C", "D", "E")}}
     )
     apply: Literal["always"] = "always"
+
+    @cached_property
+    def merges_text(self) -> str:
+        """The merges as one string, by which what was built from them is kept."""
+        return json.dumps(self.merges, sort_keys=True)
 
     @field_validator("merges")
     @classmethod

@@ -10,26 +10,32 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
 from config.errors import GatewayError, RecordUnavailable
-from datasets.catalog import EMPTY, Catalog
+from datasets.access import Principal
+from datasets.catalog import EMPTY, Catalog, DatasetSpec
 from datasets.credentials import open_target
 from datasets.publishing import load_catalog, read_version, watch
+from datasets.system_config import SystemSettings
 from logs_analytics.partitions import ensure_partitions
 from logs_analytics.recorder import WITHHELD, write_records
 from logs_analytics.records import Record
+from querying.planner import Planner
 from querying.pools import Pools
+from querying.sql.plan import QueryPlan, QueryRequest
 
 P = ParamSpec("P")
 T = TypeVar("T")
 METADATA_THREADS = 4
 PARTITIONS_EVERY_S = 6 * 3600
 RECORD_TIMEOUT_S = 10
+LONG_SQL = 3_000
 Waiting = tuple[Record, asyncio.Future[None]]
 log = logging.getLogger(__name__)
 
@@ -42,10 +48,11 @@ class Engine:
         self.load_error = ""
         self.pools = Pools(
             open_target=open_target,
-            size=settings.POOL_SIZE,
-            acquire_timeout_ms=settings.POOL_ACQUIRE_TIMEOUT_MS,
-            query_timeout_ms=settings.QUERY_TIMEOUT_MS,
+            size=django_settings.POOL_SIZE,
+            acquire_timeout_ms=django_settings.POOL_ACQUIRE_TIMEOUT_MS,
+            query_timeout_ms=django_settings.QUERY_TIMEOUT_MS,
         )
+        self.planner = Planner()
         self._threads = _make_threads()
         self._refreshing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,7 +98,7 @@ class Engine:
     async def _follow(self) -> None:
         while True:
             try:
-                await watch(self.refresh, poll_s=settings.CATALOG_POLL_MS / 1000)
+                await watch(self.refresh, poll_s=django_settings.CATALOG_POLL_MS / 1000)
             except Exception:  # the watch must outlive whatever goes wrong in one turn of it
                 log.exception("the catalog watch failed and starts again")
                 await asyncio.sleep(1)
@@ -99,7 +106,7 @@ class Engine:
     async def _keep_partitions(self) -> None:
         while True:
             try:
-                await self.in_thread(ensure_partitions, months_ahead=settings.LOG_PARTITION_MONTHS_AHEAD)
+                await self.in_thread(ensure_partitions, months_ahead=django_settings.LOG_PARTITION_MONTHS_AHEAD)
             except DatabaseError:
                 log.warning("the query log's partitions could not be checked; the default partition catches rows")
             await asyncio.sleep(PARTITIONS_EVERY_S)
@@ -121,6 +128,13 @@ class Engine:
             log.warning("catalog version %s: %s", self.catalog.version, fault)
         log.info("catalog version %s: %s datasets", self.catalog.version, len(self.catalog.datasets))
         self.pools.keep_only({dataset.connection_id for dataset in self.catalog})
+
+    async def plan(
+        self, request: QueryRequest, *, dataset: DatasetSpec, principal: Principal, settings: SystemSettings
+    ) -> QueryPlan:
+        """The plan of a question; a long one is made in a thread, so that the loop goes on."""
+        make = partial(self.planner.plan, request, dataset=dataset, principal=principal, settings=settings)
+        return make() if len(request.sql) < LONG_SQL else await asyncio.to_thread(make)
 
     async def record(self, record: Record) -> None:
         """Write to the query log; raises `RecordUnavailable`. What arrives during one insert shares the next."""

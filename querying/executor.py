@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -85,9 +86,17 @@ async def _in_transaction(connection: asyncpg.Connection, plan: QueryPlan, max_b
     transaction = connection.transaction(readonly=True)
     await transaction.start()
     try:
+        if plan.search_path:
+            await connection.execute(set_search_path(plan.search_path))
         return await _fetch(connection, plan, max_bytes=max_bytes)
     finally:
         await _roll_back(connection, transaction)
+
+
+def set_search_path(schemas: Sequence[str]) -> str:
+    """For this transaction: pg_catalog first, then the schemas of extensions whose operators the plan left open."""
+    quoted = ('"' + schema.replace('"', '""') + '"' for schema in schemas)
+    return f"SET LOCAL search_path = pg_catalog, {', '.join(quoted)}"
 
 
 async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:  # Any: asyncpg's Transaction

@@ -32,7 +32,7 @@ from querying.context import render_dataset_list, render_description
 from querying.engine import Engine
 from querying.executor import execute
 from querying.results import RENDERERS, QueryResult
-from querying.sql.plan import QueryPlan, QueryRequest, build_plan
+from querying.sql.plan import QueryPlan, QueryRequest
 from querying.tokens import estimate_tokens
 
 T = TypeVar("T")
@@ -103,7 +103,7 @@ async def _answer_query(call: Call, request: QueryRequest, catalog: Catalog, eng
     async def work(progress: Progress) -> tuple[QueryResult, str]:
         dataset = find_dataset(call.principal, catalog, request.dataset)
         with progress.stage("plan"):
-            plan = build_plan(request, dataset=dataset, principal=call.principal, settings=catalog.settings)
+            plan = await engine.plan(request, dataset=dataset, principal=call.principal, settings=catalog.settings)
         progress.plan = plan
         with progress.stage("execute"):
             result = await execute(
@@ -137,7 +137,8 @@ async def describe_dataset(
     catalog = engine.catalog
 
     async def work(_: Progress) -> tuple[tuple[TableSpec, ...], str]:
-        dataset = find_dataset(call.principal, catalog, name)
+        found = find_dataset(call.principal, catalog, name)
+        dataset = engine.planner.see(found, call.principal, catalog.settings)
         chosen = choose_tables(dataset, tables)
         return chosen, render_description(dataset, chosen)
 

@@ -19,14 +19,21 @@ LABELS = {
     "design": "survey design",
     "design_decision": "survey design decision",
     "personal_data": "personal data",
+    "policies": "masks, hidden columns and row rules",
+    "merges": "merged classes",
 }
+# what a document of an earlier version means by saying nothing
+ABSENT: Document = {"policies": {}}
+ADDED = {"extensions": "extensions", "operators": "operators", "types": "types", "casts": "casts"}
 # grows with every profile; alone it is nothing to approve
 IGNORED = frozenset({"row_estimate"})
 
 
 def describe_changes(published: Document, working: Document) -> list[str]:
     """One line for each thing that differs, in words."""
-    changed = [label for key, label in LABELS.items() if published.get(key) != working.get(key)]
+    changed = [label for key, label in LABELS.items() if _value(published, key) != _value(working, key)]
+    earlier, later = (document.get("additions", {}) for document in (published, working))
+    changed += [f"{label} of the database" for key, label in ADDED.items() if earlier.get(key) != later.get(key)]
     lines = [f"Changed: {', '.join(changed)}."] if changed else []
     before, now = (_by_name(document["tables"]) for document in (published, working))
     lines += _listed("New tables", now.keys() - before.keys())
@@ -35,7 +42,27 @@ def describe_changes(published: Document, working: Document) -> list[str]:
         "Changed tables",
         (name for name in now.keys() & before.keys() if _plain(now[name]) != _plain(before[name])),
     )
-    return lines
+    return lines + _describe_functions(earlier.get("routines", []), later.get("routines", []))
+
+
+def _describe_functions(before: list[Document], now: list[Document]) -> list[str]:
+    """A name may stand for several functions; it is said once."""
+    earlier, later = _names(before), _names(now)
+    approved, still_approved = (_names(item for item in items if item.get("approved")) for items in (before, now))
+    return [
+        *_listed("Functions approved", still_approved - approved),
+        *_listed("Functions no longer approved", (approved - still_approved) & later),
+        *_listed("New functions, not approved", later - earlier - still_approved),
+        *_listed("Functions gone", earlier - later),
+    ]
+
+
+def _names(routines: Iterable[Document]) -> set[str]:
+    return {f"{routine['schema']}.{routine['name']}" for routine in routines}
+
+
+def _value(document: Document, key: str) -> Any:  # Any: JSON
+    return document.get(key, ABSENT.get(key))
 
 
 def _by_name(tables: list[Document]) -> dict[str, Document]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
@@ -41,6 +41,7 @@ from datasets.models import Dataset
 from datasets.preflight import State
 from datasets.publishing import build_document
 from datasets.registration import delete_dataset, register_dataset, update_connection
+from datasets.routines import decidable_routines
 
 NEXT = {
     Status.DRAFT: "Profile it: the server reads which tables and columns there are.",
@@ -94,7 +95,10 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
         ("What clients read", {"fields": ("title", "description", "use_cases", "data_category", "dataset_type")}),
         ("Where it comes from", {"fields": ("owner", "data_source")}),
         ("Time", {"fields": ("date_column", "date_range_start", "date_range_end")}),
-        ("Rules", {"fields": ("personal_data", "design_decision", "raw_rows", "aggregated_rows")}),
+        (
+            "Rules",
+            {"fields": ("personal_data", "policies", "merges", "design_decision", "raw_rows", "aggregated_rows")},
+        ),
     )
     register_fieldsets: ClassVar[PageFieldsets] = (
         ("Connection", {"fields": ("name", "connection_string", "allow_unsafe_role")}),
@@ -264,6 +268,9 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
             "approved": ago(dataset.approved_at, never=""),
             "rows": count(dataset.estimated_row_count),
             "size": NOTHING if dataset.estimated_size_bytes is None else filesizeformat(dataset.estimated_size_bytes),
+            "routines": decidable_routines()
+            .filter(dataset=dataset)
+            .aggregate(total=Count("pk"), approved=Count("pk", filter=Q(approved=True))),
             "connection_form": ConnectionForm() if may_change else None,
         }
 

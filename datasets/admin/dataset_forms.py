@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -16,7 +17,9 @@ from unfold.widgets import (
 )
 
 from config.errors import DsnInvalid, GatewayError, InvalidRequest, NameTaken, PreflightError, RoleUnsafe
+from datasets.admin.json_fields import JsonField
 from datasets.models import NAME_PATTERN, DataCategory, Dataset, DatasetType, DataSource, DesignDecision, PersonalData
+from datasets.policies import parse_policies
 from datasets.system_config import QueryLimits, parse_section
 
 if TYPE_CHECKING:
@@ -141,10 +144,25 @@ class RegisterForm(ConnectionForm):
     )
 
 
+def _refuse_faults(parse: Callable[[], object]) -> None:
+    try:
+        parse()
+    except InvalidRequest as error:
+        raise forms.ValidationError(error.message) from error
+
+
 class DatasetForm(RowForm):
     """What people say about a dataset. Clients see it once it is approved."""
 
     use_cases = LinesField(label="Use cases", help_text="Questions that it can answer, one a line.")
+    policies = JsonField(
+        empty={}, label="Policies", help_text="Masks, hidden columns and row rules; see docs/security.md."
+    )
+    merges = JsonField(
+        label="Merged classes",
+        help_text="Classes shown as one, by column, e.g. <code>{&quot;nccs&quot;: {&quot;A&quot;: [&quot;A&quot;, "
+        "&quot;A1&quot;]}}</code>; empty: as the system setting says, <code>{}</code>: none.",
+    )
     raw_rows = forms.IntegerField(
         label="Raw rows",
         required=False,
@@ -173,6 +191,8 @@ class DatasetForm(RowForm):
             "date_range_start",
             "date_range_end",
             "personal_data",
+            "policies",
+            "merges",
             "design_decision",
         ]
         labels: ClassVar = {
@@ -199,6 +219,17 @@ class DatasetForm(RowForm):
         decision = self.fields.get("design_decision")
         if isinstance(decision, forms.ChoiceField) and self.instance.design_document is None:
             decision.choices = [choice for choice in DesignDecision.choices if choice[0] != DesignDecision.RECORDED]
+
+    def clean_policies(self) -> Any:  # Any: JSON
+        policies = self.cleaned_data["policies"]
+        _refuse_faults(lambda: parse_policies(policies))
+        return policies
+
+    def clean_merges(self) -> Any:  # Any: JSON
+        merges = self.cleaned_data["merges"]
+        if merges is not None:
+            _refuse_faults(lambda: parse_section("weighting_rules", {"merges": merges}))
+        return merges
 
     def clean(self) -> dict[str, Any]:  # Any: Django's cleaned_data
         cleaned = super().clean() or self.cleaned_data

@@ -31,6 +31,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Datasets", "database", "datasets", "dataset"),
             ("Tables", "table", "datasets", "datasettable"),
             ("Columns", "view_column", "datasets", "datasetcolumn"),
+            ("Functions", "function", "datasets", "datasetroutine"),
             ("Profiling runs", "manage_search", "datasets", "profilingrun"),
             ("Published versions", "published_with_changes", "datasets", "catalogentry"),
         ),

@@ -23,6 +23,7 @@ from unfold.widgets import (
 
 from config.admin_base import GatewayAdmin, actor_of, ago
 from config.errors import InvalidRequest
+from datasets.admin.json_fields import Pretty
 from datasets.configuration import update_config
 from datasets.models import SystemConfig
 from datasets.system_config import SECTIONS, default_of
@@ -83,11 +84,6 @@ def _field_of(name: str, info: FieldInfo, default: Any) -> forms.Field:  # Any: 
     return forms.JSONField(
         widget=UnfoldAdminTextareaWidget({"rows": 14, "class": "ma-json"}), encoder=Pretty, **options
     )
-
-
-class Pretty(json.JSONEncoder):
-    def __init__(self, **options: Any) -> None:  # Any: options of JSONEncoder
-        super().__init__(**{**options, "indent": 2, "ensure_ascii": False})
 
 
 def _help(name: str, info: FieldInfo, default: Any) -> SafeString:  # Any: JSON

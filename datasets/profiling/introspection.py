@@ -13,13 +13,16 @@ from typing import Any
 import asyncpg
 
 from config.errors import ProfilingFailed
+from datasets.additions import RoutineName
 from datasets.catalog import ForeignKey
 from datasets.connections import ConnectionTarget, open_connection
+from datasets.profiling.additions import FoundAdditions, FoundView, Members, fetch_additions, fetch_members, fetch_views
 
 STATEMENT_TIMEOUT_MS = 20_000
 DATE_TYPES = {"date", "timestamp without time zone", "timestamp with time zone"}
 DATE_RANGE_TIMEOUT_MS = 5_000
 DATE_RANGE_COLUMNS = 20
+NO_VIEW = FoundView()
 LOCAL_SETTINGS = {
     "default_transaction_read_only": "on",
     "search_path": "pg_catalog",
@@ -49,6 +52,8 @@ class FoundTable:
     primary_key: tuple[str, ...] = ()
     unique_keys: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    definitions: tuple[str, ...] = ()
+    routines: tuple[RoutineName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class Profile:
     tables: tuple[FoundTable, ...]
     dates: tuple[FoundDates, ...] = ()
     database_comment: str = ""
+    additions: FoundAdditions = field(default_factory=FoundAdditions)
 
     @property
     def row_count(self) -> int:
@@ -87,9 +93,12 @@ async def fetch_profile(target: ConnectionTarget) -> Profile:
     connection = await open_connection(target, server_settings=LOCAL_SETTINGS)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            tables = await _fetch_tables(connection)
+            members = await fetch_members(connection)
+            additions = await fetch_additions(connection, members)
+            tables = await _fetch_tables(connection, members)
             comment = await connection.fetchval(DATABASE_COMMENT) or ""
-        return Profile(tables=tables, dates=await _fetch_dates(connection, tables), database_comment=comment)
+        dates = await _fetch_dates(connection, tables)
+        return Profile(tables=tables, dates=dates, database_comment=comment, additions=additions)
     except asyncpg.PostgresError as error:
         # SQLSTATE only: a message may quote values
         raise ProfilingFailed(
@@ -105,7 +114,7 @@ async def fetch_profile(target: ConnectionTarget) -> Profile:
         connection.terminate()
 
 
-async def _fetch_tables(connection: asyncpg.Connection) -> tuple[FoundTable, ...]:
+async def _fetch_tables(connection: asyncpg.Connection, members: Members) -> tuple[FoundTable, ...]:
     columns: dict[int, list[FoundColumn]] = defaultdict(list)
     for row in await connection.fetch(COLUMNS):
         columns[row["oid"]].append(
@@ -114,9 +123,11 @@ async def _fetch_tables(connection: asyncpg.Connection) -> tuple[FoundTable, ...
     keys: dict[int, _Keys] = defaultdict(_Keys)
     for row in await connection.fetch(KEYS):
         _add_key(keys[row["oid"]], row)
+    rows = await connection.fetch(TABLES)
+    views = await fetch_views(connection, members, [row["oid"] for row in rows if row["kind"] == "view"])
     return tuple(
-        _build_table(row, columns[row["oid"]], keys[row["oid"]])
-        for row in await connection.fetch(TABLES)
+        _build_table(row, columns[row["oid"]], keys[row["oid"]], views.get(row["oid"], NO_VIEW))
+        for row in rows
         if columns[row["oid"]]
     )
 
@@ -132,7 +143,12 @@ def _add_key(keys: _Keys, row: Any) -> None:  # Any: an asyncpg record of KEYS
         keys.foreign.append(ForeignKey(columns, row["ref_schema"], row["ref_table"], referenced))
 
 
-def _build_table(row: Any, columns: list[FoundColumn], keys: _Keys) -> FoundTable:  # Any: an asyncpg record of TABLES
+def _build_table(
+    row: Any,  # Any: an asyncpg record of TABLES
+    columns: list[FoundColumn],
+    keys: _Keys,
+    view: FoundView,
+) -> FoundTable:
     return FoundTable(
         schema=row["schema"],
         name=row["name"],
@@ -144,6 +160,8 @@ def _build_table(row: Any, columns: list[FoundColumn], keys: _Keys) -> FoundTabl
         primary_key=keys.primary,
         unique_keys=tuple(keys.unique),
         foreign_keys=tuple(keys.foreign),
+        definitions=view.definitions,
+        routines=view.routines,
     )
 
 

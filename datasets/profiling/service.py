@@ -11,10 +11,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.errors import DatasetNotFound, GatewayError, ProfilingFailed, QueueUnavailable
+from datasets.additions_document import build_additions_document
 from datasets.credentials import open_target
 from datasets.lifecycle import Status
 from datasets.models import Dataset, DatasetColumn, DatasetTable, ProfilingRun
 from datasets.profiling.introspection import FoundTable, Profile, fetch_profile
+from datasets.profiling.routines import merge_routines
 from datasets.queue import PROFILE_DATASET, enqueue
 from datasets.transitions import move
 
@@ -84,6 +86,7 @@ async def _fetch(dataset: Dataset) -> Profile:
 def _keep(run: ProfilingRun, profile: Profile) -> None:
     dataset = Dataset.objects.select_for_update(of=("self",)).get(pk=run.dataset_id)
     _merge_tables(dataset, profile)
+    merge_routines(dataset, profile.additions.routines)
     _set_facts(dataset, profile)
     run.state, run.finished_at = ProfilingRun.State.SUCCEEDED, timezone.now()
     run.error_code = run.error_message = ""
@@ -99,6 +102,7 @@ def _set_facts(dataset: Dataset, profile: Profile) -> None:
     dataset.estimated_row_count = profile.row_count
     dataset.estimated_size_bytes = profile.size_bytes
     dataset.last_profiled_at = timezone.now()
+    dataset.additions = build_additions_document(profile.additions.names)
     dataset.description = dataset.description or profile.database_comment
     spans = {span.column: span for span in profile.dates}
     # what a person chose stays; otherwise the first date column of the largest table
@@ -111,6 +115,7 @@ def _set_facts(dataset: Dataset, profile: Profile) -> None:
             "estimated_row_count",
             "estimated_size_bytes",
             "last_profiled_at",
+            "additions",
             "description",
             "date_column",
             "date_range_start",
@@ -132,6 +137,7 @@ def _merge_tables(dataset: Dataset, profile: Profile) -> None:
         row.row_estimate, row.size_bytes = table.row_estimate, table.size_bytes
         row.primary_key, row.unique_keys = list(table.primary_key), [list(key) for key in table.unique_keys]
         row.foreign_keys = [asdict(key) for key in table.foreign_keys]
+        row.definitions, row.routines = list(table.definitions), [list(name) for name in table.routines]
         row.save()
         _merge_columns(row, table)
 

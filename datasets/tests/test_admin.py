@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -7,12 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from cryptography.fernet import Fernet
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from dramatiq import Worker
 from pytest_django.fixtures import Settings
 
@@ -26,6 +29,7 @@ from datasets.models import (
     CatalogVersion,
     Dataset,
     DatasetColumn,
+    DatasetRoutine,
     DatasetTable,
     ProfilingRun,
     SystemConfig,
@@ -80,8 +84,24 @@ def make_row(name: str = "shop", **fields: object) -> Dataset:
     table = DatasetTable.objects.create(dataset=dataset, schema="public", name="users", kind="table", row_estimate=50)
     DatasetColumn.objects.create(table=table, position=1, name="gender", data_type="text", comment="As told")
     ProfilingRun.objects.create(dataset=dataset, state=ProfilingRun.State.SUCCEEDED)
+    make_routine(dataset)
     publish(dataset, actor="test")
     return dataset
+
+
+def make_routine(dataset: Dataset, name: str = "doubled", **fields: object) -> DatasetRoutine:
+    values = {
+        "schema": "public",
+        "arguments": "a integer",
+        "kind": "function",
+        "returns": "integer",
+        "volatility": "immutable",
+        "language": "sql",
+        "owner": "postgres",
+        "body_hash": "0",
+        **fields,
+    }
+    return DatasetRoutine.objects.create(dataset=dataset, name=name, **values)
 
 
 def change_url(row: Model) -> str:
@@ -126,6 +146,7 @@ LISTS = [
     "datasets_dataset",
     "datasets_datasettable",
     "datasets_datasetcolumn",
+    "datasets_datasetroutine",
     "datasets_profilingrun",
     "datasets_catalogentry",
     "datasets_catalogversion",
@@ -153,6 +174,7 @@ def test_opens_the_page_of_every_row(staff: Client) -> None:
     table = dataset.tables.get()
 
     rows = [dataset, table, dataset.profiling_runs.get(), dataset.entries.get(), ApiKey.objects.get()]
+    rows += [dataset.routines.get()]
     urls = [change_url(row) for row in [*rows, *SystemConfig.objects.all()]]
     urls += [reverse("admin:datasets_datasetcolumn_change", args=[table.columns.get().pk])]
     urls += [reverse("admin:datasets_catalogversion_change", args=[1])]
@@ -614,6 +636,138 @@ def test_neither_adds_nor_deletes_settings(staff: Client) -> None:
     assert staff.post(url, {"post": "yes"}).status_code == 403
 
 
+# ── functions of a database ──────────────────────────────────────────────────────────────────────────────────
+ROUTINES = "admin:datasets_datasetroutine_changelist"
+
+
+def test_warns_of_functions_that_change_data_or_run_as_their_owner(staff: Client) -> None:
+    dataset = make_row()
+    make_routine(dataset, "leak", volatility="volatile", security_definer=True, comment="Reads the salaries")
+
+    shown = text_of(staff.get(reverse(ROUTINES)))
+
+    assert "public.leak(a integer)" in shown
+    assert "SECURITY DEFINER" in shown
+    assert "Reads the salaries" in shown
+    assert "live once the dataset is approved again" in shown
+
+
+def test_lists_no_function_that_a_list_allows_or_that_is_gone(staff: Client) -> None:
+    dataset = make_row()
+    make_routine(dataset, "unaccent", extension="unaccent")
+    make_routine(dataset, "gone", present=False)
+    make_row("other", deleted_at=timezone.now())
+
+    listed = [row.name for row in staff.get(reverse(ROUTINES)).context["cl"].result_list]
+
+    assert listed == ["doubled"]
+
+
+def test_approves_and_withdraws_functions_and_logs_both(staff: Client) -> None:
+    dataset = make_row()
+    row, other = dataset.routines.get(), make_routine(dataset, "other")
+    sent = {"action": "approve", "_selected_action": [row.pk, other.pk]}
+
+    # under a filter that no longer fits once the work is done
+    answer = staff.post(f"{reverse(ROUTINES)}?approved__exact=0", sent, follow=True)
+
+    row.refresh_from_db()
+    assert (row.approved, row.approved_by) == (True, "asha")
+    assert "Approved for callers. Functions: 2. Live once approved again: shop." in text_of(answer)
+    page = text_of(staff.get(change_url(dataset)))
+    assert "2, 2 approved" in page
+    assert "Functions approved: public.doubled, public.other." in page
+
+    staff.post(reverse(ROUTINES), {"action": "withdraw", "_selected_action": [row.pk]})
+
+    row.refresh_from_db()
+    assert (row.approved, row.approval_note) == (False, "The approval by asha was withdrawn by asha.")
+    messages = [entry.change_message for entry in LogEntry.objects.filter(object_id=str(row.pk)).order_by("pk")]
+    assert messages == ["Approved for callers.", "Approval withdrawn."]
+    assert "Approval withdrawn." in text_of(staff.get(reverse("admin:datasets_datasetroutine_history", args=[row.pk])))
+
+
+def test_filters_functions_by_what_speaks_for_or_against_them(staff: Client) -> None:
+    dataset, other = make_row("one"), make_row("two")
+    make_routine(dataset, "leak", volatility="volatile", schema="hidden", approved=True, extension="evil")
+
+    def listed(**query: str) -> list[str]:
+        return [row.name for row in staff.get(reverse(ROUTINES), query).context["cl"].result_list]
+
+    assert listed(dataset=str(other.pk)) == ["doubled"]
+    for query in ({"schema": "hidden"}, {"extension": "evil"}, {"approved__exact": "1"}, {"volatility": "volatile"}):
+        assert listed(**query) == ["leak"]
+
+
+def test_lets_viewers_of_functions_decide_nothing() -> None:
+    row = make_row().routines.get()
+    client = with_permissions("view_datasetroutine")
+
+    listed = client.get(reverse(ROUTINES))
+    client.post(reverse(ROUTINES), {"action": "approve", "_selected_action": [row.pk]})
+    client.post(change_url(row), {"approved": "on", "_save": "1"})
+
+    row.refresh_from_db()
+    assert listed.status_code == 200
+    assert b'value="approve"' not in listed.content
+    assert not row.approved
+
+
+def test_the_page_of_a_function_changes_nothing(staff: Client) -> None:
+    row = make_row().routines.get()
+
+    staff.post(change_url(row), {"approved": "on", "name": "other", "_save": "1"})
+    staff.post(reverse("admin:datasets_datasetroutine_delete", args=[row.pk]), {"post": "yes"})
+
+    row.refresh_from_db()
+    assert (row.approved, row.name) == (False, "doubled")
+
+
+# ── policies and merged classes ──────────────────────────────────────────────────────────────────────────────
+POLICIES = '{"columns": [{"column": "public.users.gender", "show": "hidden"}]}'
+
+
+def test_edits_policies_and_merged_classes_as_json(staff: Client) -> None:
+    dataset = make_row()
+    url = change_url(dataset)
+    assert (form_of(staff, url)["policies"], form_of(staff, url)["merges"]) == ("", "")
+
+    staff.post(
+        url, {**form_of(staff, url), "policies": POLICIES, "merges": '{"nccs": {"A": ["A", "A1"]}}', "_save": "1"}
+    )
+    dataset.refresh_from_db()
+    assert (dataset.policies, dataset.merges) == (json.loads(POLICIES), {"nccs": {"A": ["A", "A1"]}})
+    assert "Changed: masks, hidden columns and row rules, merged classes." in text_of(staff.get(url))
+
+    staff.post(url, {**form_of(staff, url), "policies": "", "merges": "{}", "_save": "1"})
+    dataset.refresh_from_db()
+    assert (dataset.policies, dataset.merges) == ({}, {})
+
+    staff.post(url, {**form_of(staff, url), "merges": "", "_save": "1"})
+    dataset.refresh_from_db()
+    assert dataset.merges is None
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "message"),
+    [
+        ("policies", "{", "valid JSON"),
+        ("policies", "[1]", "not valid"),
+        ("policies", '{"columns": [{"column": "gender", "show": "hidden"}]}', "columns.0.column"),
+        ("merges", '{"nccs": {"A": ["A"], "B": ["A"]}}', "more than one class"),
+        ("merges", "3", "merges"),
+    ],
+)
+def test_shows_what_is_wrong_with_a_rule_at_its_field(staff: Client, field: str, sent: str, message: str) -> None:
+    dataset = make_row()
+
+    answer = staff.post(change_url(dataset), {**form_of(staff, change_url(dataset)), field: sent, "_save": "1"})
+
+    assert message in answer.context["adminform"].form.errors[field][0]
+    dataset.refresh_from_db()
+    assert (dataset.policies, dataset.merges) == ({}, None)
+
+
 # ── the number of queries ────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("name", ["index", *(f"{name}_changelist" for name in LISTS)])
 def test_reads_a_list_in_as_many_queries_with_thirty_rows_as_with_three(staff: Client, name: str) -> None:
@@ -667,6 +821,36 @@ def test_names_what_differs_from_the_published_document() -> None:
         "Changed tables: public.users.",
     ]
     assert describe_changes(published, published) == []
+
+
+def test_names_what_changed_in_what_the_database_adds() -> None:
+    dataset = make_row()
+    make_routine(dataset, "gone")
+    make_routine(dataset, "withdrawn", approved=True)
+    published = build_document(dataset)
+    dataset.routines.filter(name="gone").update(present=False)
+    dataset.routines.filter(name="withdrawn").update(approved=False)
+    dataset.routines.filter(name="doubled").update(approved=True)
+    make_routine(dataset, "new")
+    dataset.additions = {"extensions": {"citext": "public"}}
+
+    assert describe_changes(published, build_document(dataset)) == [
+        "Changed: extensions of the database.",
+        "Functions approved: public.doubled.",
+        "Functions no longer approved: public.withdrawn.",
+        "New functions, not approved: public.new.",
+        "Functions gone: public.gone.",
+    ]
+
+
+def test_a_document_of_an_earlier_version_differs_in_nothing_that_it_left_unsaid() -> None:
+    dataset = make_row()
+    dataset.routines.all().delete()
+    earlier = {
+        key: value for key, value in build_document(dataset).items() if key not in {"additions", "policies", "merges"}
+    }
+
+    assert describe_changes(earlier, build_document(dataset)) == []
 
 
 def test_serves_its_script_from_a_file_and_marks_what_is_live(staff: Client) -> None:

@@ -507,6 +507,7 @@ ALLOWED_SETTINGS: Final = frozenset(
         "lc_numeric",
         "lc_time",
         "max_identifier_length",
+        "search_path",
         "server_encoding",
         "server_version",
         "server_version_num",
@@ -514,5 +515,28 @@ ALLOWED_SETTINGS: Final = frozenset(
         "timezone",
         "transaction_isolation",
         "transaction_read_only",
+    }
+)
+
+# What a view may call besides: it shows what its owner decided to show, and nothing of it is the caller's to choose.
+ALLOWED_IN_VIEWS: Final = ALLOWED_FUNCTIONS | frozenset(
+    {
+        "col_description",
+        "current_schemas",
+        "current_setting",
+        "format_type",
+        "has_any_column_privilege",
+        "has_column_privilege",
+        "has_database_privilege",
+        "has_schema_privilege",
+        "has_table_privilege",
+        "obj_description",
+        "pg_get_userbyid",
+        "pg_has_role",
+        "pg_relation_size",
+        "pg_table_size",
+        "pg_total_relation_size",
+        "row_security_active",
+        "shobj_description",
     }
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from postgast import pg_query_pb2 as pg
 
@@ -13,6 +13,8 @@ from datasets.system_config import SystemSettings
 from querying.sql.parse import Statement
 from querying.sql.scopes import Reading
 from querying.sql.walk import unwrap
+
+RESERVED: Final = "_mcpa_"  # how names begin that only we may give
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class QueryRequest:
 class Draft:
     """The statement, whose tree the passes rewrite in place, and what they found out.
 
-    `reading` holds the caller's own names and tables, as they were before govern replaced them.
+    `reading` holds the caller's own names and tables, as they were before govern replaced them. `search_path` holds
+    schemas of extensions, in which PostgreSQL resolves `open_names` by the types of their operands.
     """
 
     request: QueryRequest
@@ -39,7 +42,11 @@ class Draft:
     principal: Principal
     settings: SystemSettings
     statement: Statement
+    messages: tuple[Any, ...] = ()  # Any: all of the statement's tree, as guard has walked it
     reading: Reading | None = None
+    search_path: tuple[str, ...] = ()
+    open_names: frozenset[str] = frozenset()
+    printed: bool = False  # the statement is our own text
     query_type: str = ""
     weighting: str = ""
     weight_column: str = ""

@@ -1,58 +1,78 @@
 """Every table reference becomes a sub-select of what this caller may see. Pure.
 
-    FROM users u  ->  FROM (SELECT id, gender FROM public.users) AS u
+    FROM users u  ->  FROM (SELECT id, CASE ... END AS nccs, left(...) AS email FROM public.users WHERE <rule>) AS u
 
 `*`, whole rows, NATURAL and USING then see the visible columns only, and PostgreSQL plans it as the table itself.
+A table with a row rule gets OFFSET 0: without it the caller's conditions could be tried on rows that the rule hides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 from postgast import pg_query_pb2 as pg
 
-from config.errors import NameNotFound, QueryRefused
+from config.errors import QueryRefused
 from datasets.catalog import TableSpec
-from querying.sql.draft import Draft
+from querying.sql.carry import hide_carried
+from querying.sql.classes import conjuncts, govern_classes, push_filters
+from querying.sql.draft import RESERVED, Draft
+from querying.sql.information_schema import CATALOGUE, Shown, information_select
+from querying.sql.parse import print_tree
+from querying.sql.references import check_references
+from querying.sql.row_rules import rule_condition
 from querying.sql.scopes import (
-    Columns,
     Origin,
     Reading,
     Relation,
     Scope,
     TableUse,
-    name_columns,
     origin_of,
     read_scopes,
 )
-from querying.sql.tables import DESCRIBE, find_table, nearest
+from querying.sql.shown import column_node, shown_value
+from querying.sql.tables import find_table
 from querying.sql.walk import names, unwrap, walk
 
 # Columns that all sub-selects of a statement may hold together, so that planning stays quick.
 MAX_GOVERNED_COLUMNS: Final = 10_000
+SELECT: Final = "visible select"
 OPAQUE: Final = frozenset({"foreign table", "view"})
 # Without an equality operator a column cannot stand in GROUP BY.
 NOT_GROUPABLE: Final = frozenset({"box", "circle", "json", "line", "lseg", "path", "point", "polygon", "xml"})
 
 
 def govern(draft: Draft) -> Draft:
-    reading = read_scopes(draft.select, find_table=partial(find_table, draft.dataset))
+    reading = draft.reading
+    if reading is None:
+        raise TypeError("govern needs what bind has read")
     check_size(reading)
     if draft.is_explain and not draft.principal.operator:
         check_explained(reading)
-    name_columns(reading)
-    for reference, scope in reading.references:
-        check_reference(reference, scope)
+    check_references(draft, reading)
     for scope in reading.scopes:
         if scope.select.group_clause:
             complete_groups(scope)
+    govern_classes(draft, reading)
+    push_filters(reading)
+    hide_carried(draft, reading)
     for use in reading.tables:
-        substitute(use)
-    tables = tuple(sorted({use.spec.qualified_name for use in reading.tables}))
-    return replace(draft, reading=reading, tables=tables)
+        substitute(draft, use)
+    tables = {use.spec.qualified_name: use.spec for use in reading.tables if use.spec.kind != CATALOGUE}
+    notes = tuple(note for name in sorted(tables) for note in merge_notes(tables[name], reading))
+    return replace(draft, tables=tuple(sorted(tables)), warnings=(*draft.warnings, *notes))
+
+
+def merge_notes(spec: TableSpec, reading: Reading) -> Iterator[str]:
+    """What an analyst must know of a column that the statement names."""
+    written = {names(reference.fields)[-1] for reference, _ in reading.references}
+    for column in spec.visible_columns:
+        if column.classes and not written.isdisjoint((column.name, "*")):
+            classes = "; ".join(f"{label} = {', '.join(members)}" for label, members in column.classes)
+            yield f"{column.name} is shown in merged classes: {classes}."
 
 
 def check_size(reading: Reading) -> None:
@@ -64,108 +84,70 @@ def check_size(reading: Reading) -> None:
 
 
 def check_explained(reading: Reading) -> None:
-    """A plan shows what stands behind a view: tables, columns and conditions that nobody approved."""
-    hidden = next((use for use in reading.tables if use.spec.kind in OPAQUE), None)
-    if hidden is not None:
-        raise QueryRefused(
-            f"EXPLAIN of {hidden.spec.qualified_name} is not allowed: it is a {hidden.spec.kind}, and a plan shows "
-            "what stands behind it.",
-            hint="Run the query itself, or EXPLAIN one over tables.",
-        )
+    """A plan shows what stands behind: tables and conditions that nobody approved, masks, the caller's row rule."""
+    for use in reading.tables:
+        masked = use.spec.row_rule or any(column.mask for column in use.spec.visible_columns)
+        if use.spec.kind in OPAQUE or masked:
+            what = "its policies" if masked else f"what stands behind a {use.spec.kind}"
+            raise QueryRefused(
+                f"EXPLAIN of {use.spec.qualified_name} is not allowed: a plan shows {what}.",
+                hint="Run the query itself, or EXPLAIN one over other tables.",
+            )
 
 
-def substitute(use: TableUse) -> None:
+def substitute(draft: Draft, use: TableUse) -> None:
     """Put the sub-select in the table's place, under the table's name or alias."""
     alias = pg.Alias()
     alias.CopyFrom(use.table.alias)
     alias.aliasname = alias.aliasname or use.table.relname
     inner = pg.Node()
     inner.CopyFrom(use.node)
-    table = inner.range_table_sample.relation.range_var if inner.HasField("range_table_sample") else inner.range_var
-    table.schemaname = use.spec.schema
-    table.ClearField("alias")
     subselect = use.node.range_subselect
     subselect.alias.CopyFrom(alias)
     select = subselect.subquery.select_stmt
-    select.ParseFromString(visible_select(tuple([column.name for column in use.spec.visible_columns])))
+    if use.spec.kind == CATALOGUE:
+        shown = [Shown(table, table.visible_columns) for table in draft.dataset.tables]
+        select.CopyFrom(information_select(use.spec.name, shown=shown, database=draft.dataset.name))
+        return
+    table = inner.range_table_sample.relation.range_var if inner.HasField("range_table_sample") else inner.range_var
+    table.schemaname = use.spec.schema
+    table.ClearField("alias")
+    select.ParseFromString(visible_select(use.spec, draft))
     select.from_clause.append(inner)
+    for column, reserved in use.carried.items():
+        select.target_list.append(target_node(column_node(column), reserved))
+    if use.filters:
+        select.where_clause.CopyFrom(conjunction(select.where_clause, use.filters))
 
 
-@lru_cache(maxsize=1024)
-def visible_select(columns: tuple[str, ...]) -> bytes:
-    """`SELECT <columns>`, still without its FROM; kept as bytes, since building a tree costs 5 µs a column."""
+def visible_select(spec: TableSpec, draft: Draft) -> bytes:
+    """`SELECT <columns> WHERE <rule>`, still without its FROM; kept, since building a tree costs 5 µs a column."""
+    built = spec.derived.get(SELECT)
+    if built is None:
+        built = spec.derived[SELECT] = bytes(build_select(spec, draft).SerializeToString())
+    return built
+
+
+def build_select(spec: TableSpec, draft: Draft) -> pg.SelectStmt:
     select = pg.SelectStmt(limit_option=pg.LIMIT_OPTION_DEFAULT, op=pg.SETOP_NONE)
-    for column in columns:
-        select.target_list.add().res_target.val.CopyFrom(column_node(column))
-    return bytes(select.SerializeToString())
+    for column in spec.visible_columns:
+        value = shown_value(column, draft.dataset.vocabulary, draft.dataset.mask_salt)
+        select.target_list.append(target_node(value, "" if value.HasField("column_ref") else column.name))
+    if spec.row_rule:
+        select.where_clause.CopyFrom(rule_condition(spec, draft))
+        select.limit_offset.a_const.ival.SetInParent()
+        select.limit_option = pg.LIMIT_OPTION_COUNT
+    return select
 
 
-def column_node(*parts: str) -> pg.Node:
-    fields = [pg.Node(string=pg.String(sval=part)) for part in parts]
-    return pg.Node(column_ref=pg.ColumnRef(fields=fields, location=-1))
+def target_node(value: pg.Node, name: str) -> pg.Node:
+    return pg.Node(res_target=pg.ResTarget(name=name, val=value, location=-1))
 
 
-def check_reference(reference: pg.ColumnRef, scope: Scope) -> None:
-    parts = names(reference.fields)
-    if len(parts) == 1:
-        check_plain(parts[0], scope)
-        return
-    if len(parts) > 2:
-        parts = shorten(reference, parts, scope)
-    relation = scope.find(parts[0])
-    if relation is None or parts[1] == "*" or not relation.columns.exact:
-        return  # PostgreSQL's own message is as clear
-    if parts[1] not in relation.columns.by_name:
-        raise column_not_found(".".join(parts), parts[1], [relation.columns], prefix=f"{parts[0]}.")
-
-
-def shorten(reference: pg.ColumnRef, parts: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
-    """`public.users.id` becomes `users.id`: the sub-select has no schema."""
-    schema, table = parts[-3], parts[-2]
-    if len(parts) > 3 or not any(is_table(item, schema, table) for level in scope.chain() for item in level.relations):
-        raise NameNotFound(
-            f"{'.'.join(parts)} names no table of this FROM clause.",
-            hint="Give the table an alias and write alias.column.",
-        )
-    del reference.fields[0]
-    return parts[1:]
-
-
-def is_table(relation: Relation, schema: str, name: str) -> bool:
-    use = relation.source
-    return (
-        isinstance(use, TableUse)
-        and not use.table.HasField("alias")
-        and (use.spec.schema, use.spec.name) == (schema, name)
-    )
-
-
-def check_plain(name: str, scope: Scope) -> None:
-    """An unqualified name that nothing in scope can be."""
-    seen: list[Columns] = []
-    for level in scope.chain():
-        if any(relation.name == name for relation in level.relations):
-            return  # a whole row
-        seen += [aliases_of(level), *(relation.columns for relation in level.relations)]
-    if not seen or not all(columns.exact for columns in seen) or any(name in columns.by_name for columns in seen):
-        return
-    if name != "*":
-        raise column_not_found(name, name, seen)
-
-
-def aliases_of(scope: Scope) -> Columns:
-    """Output names that ORDER BY and GROUP BY may use."""
-    if scope.arms:
-        return scope.columns
-    return Columns(
-        tuple((node.res_target.name, None) for node in scope.select.target_list if node.res_target.name), True
-    )
-
-
-def column_not_found(written: str, name: str, seen: list[Columns], *, prefix: str = "") -> NameNotFound:
-    near = [f"{prefix}{match}" for match in nearest(name, {known for columns in seen for known, _ in columns.pairs})]
-    hint = f"The nearest columns are {', '.join(near)}." if near else DESCRIBE
-    return NameNotFound(f"There is no column {written}.", hint=hint, nearest=near)
+def conjunction(condition: pg.Node, others: list[pg.Node]) -> pg.Node:
+    own = [condition] if condition.WhichOneof("node") else []
+    both = [*own, *others]
+    return both[0] if len(both) == 1 else pg.Node(bool_expr=pg.BoolExpr(boolop=pg.AND_EXPR, args=both, location=-1))
 
 
 def complete_groups(scope: Scope) -> None:
@@ -195,14 +177,20 @@ def grouped_origins(scope: Scope) -> Iterator[tuple[str, Origin]]:
 
 
 def grouped_reference(scope: Scope, node: pg.Node) -> pg.ColumnRef | None:
+    item = unwrap(grouped_item(scope, node))
+    return item if isinstance(item, pg.ColumnRef) else None
+
+
+def grouped_item(scope: Scope, node: pg.Node) -> pg.Node:
+    """What an item of GROUP BY stands for: the output that it names by position or by name, else itself."""
     item = unwrap(node)
     targets = [target.res_target for target in scope.select.target_list]
     if isinstance(item, pg.A_Const) and item.HasField("ival") and 0 < item.ival.ival <= len(targets):
-        item = unwrap(targets[item.ival.ival - 1].val)
-    elif isinstance(item, pg.ColumnRef) and len(item.fields) == 1 and origin_of(scope, names(item.fields)) is None:
+        return targets[item.ival.ival - 1].val
+    if isinstance(item, pg.ColumnRef) and len(item.fields) == 1 and origin_of(scope, names(item.fields)) is None:
         name = item.fields[0].string.sval
-        item = next((unwrap(target.val) for target in targets if target.name == name), item)
-    return item if isinstance(item, pg.ColumnRef) else None
+        return next((target.val for target in targets if target.name == name), node)
+    return node
 
 
 def add_groups(scope: Scope, relation: Relation, spec: TableSpec) -> None:
@@ -230,22 +218,49 @@ def used_columns(scope: Scope, relation: Relation) -> set[str]:
 
 
 def check_governed(draft: Draft) -> None:
-    """The printed statement reads tables in one way only: `SELECT <visible columns> FROM schema.table`."""
-    reading = read_scopes(draft.select, find_table=partial(find_table, draft.dataset))
+    """The printed statement reads tables in one way only: through the sub-selects that govern makes."""
+    reading = read_scopes(draft.select, find_table=partial(find_table, draft))
     for use in reading.tables:
-        if not is_governed(use):
+        if not is_governed(use, draft):
             raise QueryRefused(
                 f"The use of table {use.spec.qualified_name} could not be limited to what you may see.",
                 hint="Write the query in a plainer form.",
             )
 
 
-def is_governed(use: TableUse) -> bool:
+def is_governed(use: TableUse, draft: Draft) -> bool:
     select = use.scope.select
-    alone = len(select.from_clause) == 1 and select.from_clause[0] is use.node and not use.table.HasField("alias")
-    shown = [names(target.res_target.val.column_ref.fields) for target in select.target_list]
-    return (
-        alone
-        and use.table.schemaname == use.spec.schema
-        and shown == [(column.name,) for column in use.spec.visible_columns]
+    if len(select.from_clause) != 1 or select.from_clause[0] is not use.node or use.table.HasField("alias"):
+        return False
+    if use.table.schemaname != use.spec.schema or select.HasField("limit_count"):
+        return False
+    columns = use.spec.visible_columns
+    shown = [target.res_target for target in select.target_list]
+    plain = [names(target.val.column_ref.fields) for target in shown]
+    if len(shown) == len(columns) and plain == [(column.name,) for column in columns] and not use.spec.row_rule:
+        return not any(column.mask or column.classes for column in columns)
+    return has_expected(use, draft)
+
+
+def has_expected(use: TableUse, draft: Draft) -> bool:
+    """Outputs and rule are those that govern makes, compared as text; what is carried comes after them."""
+    expected = pg.SelectStmt()
+    expected.ParseFromString(visible_select(use.spec, draft))
+    select = use.scope.select
+    shown = list(select.target_list)
+    own, carried = shown[: len(expected.target_list)], shown[len(expected.target_list) :]
+    if not all(target.res_target.name.startswith(RESERVED) for target in carried):
+        return False
+    if use.spec.row_rule and not select.HasField("limit_offset"):
+        return False
+    conditions = set(map(text_of, conjuncts(select.where_clause)))
+    return list(map(text_of, own)) == list(map(text_of, expected.target_list)) and conditions >= set(
+        map(text_of, conjuncts(expected.where_clause))
     )
+
+
+def text_of(node: pg.Node) -> str:
+    """One output or one condition as text."""
+    target = node if node.HasField("res_target") else target_node(node, "")
+    select = pg.SelectStmt(target_list=[target], limit_option=pg.LIMIT_OPTION_DEFAULT, op=pg.SETOP_NONE)
+    return print_tree(pg.ParseResult(stmts=[pg.RawStmt(stmt=pg.Node(select_stmt=select))]))

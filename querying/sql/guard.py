@@ -6,27 +6,31 @@ Every message of the tree is looked at, so it does not matter where something hi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
-from config.errors import NameNotFound, QueryRefused
+from config.errors import QueryRefused
+from datasets.vocabulary import Vocabulary
+from querying.sql.added_names import BUILT_IN, added_types, function_schemas, operator_schemas, type_schemas
 from querying.sql.allowed_functions import ALLOWED_FUNCTIONS, ALLOWED_SETTINGS
 from querying.sql.allowed_nodes import ALLOWED_NODES
-from querying.sql.allowed_operators import ALLOWED_OPERATORS
 from querying.sql.allowed_types import ALLOWED_TYPES
 from querying.sql.column_notation import REFUSED_AFTER_A_DOT
-from querying.sql.draft import Draft
+from querying.sql.draft import RESERVED, Draft
 from querying.sql.hints import FUNCTION_HINTS, NODE_HINTS, NODE_NAMES
+from querying.sql.information_schema import INFORMATION_TABLES
+from querying.sql.information_schema import SCHEMA as INFORMATION_SCHEMA
 from querying.sql.output_names import OUTPUT_NAMES
 from querying.sql.parse import Statement
+from querying.sql.refusals import not_found, refusal
+from querying.sql.stored_sql import fault_of_domain
 from querying.sql.tables import DESCRIBE, nearest
-from querying.sql.walk import kind_of, locate, names, unwrap, walk
+from querying.sql.walk import kind_of, names, unwrap, walk
 
-BUILT_IN: Final = "pg_catalog"
 SYSTEM_SCHEMAS: Final = frozenset({"information_schema", "pg_catalog", "pg_temp", "pg_toast"})
 SAMPLING_METHODS: Final = frozenset({"bernoulli", "system"})
 EXPLAIN_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
@@ -35,6 +39,8 @@ EXPLAIN_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "summary": frozenset({"", "0", "1", "false", "off", "on", "true"}),
     "verbose": frozenset({"", "0", "1", "false", "off", "on", "true"}),
 }
+CATALOGUE_HINT: Final = f"{DESCRIBE} Or read information_schema.tables, columns, table_constraints or key_column_usage."
+SETTINGS_HINT: Final = f"Settings that can be read: {', '.join(sorted(ALLOWED_SETTINGS))}."
 ONE_SELECT: Final = "Write one SELECT over the dataset's tables; nothing can be changed."
 
 
@@ -43,31 +49,56 @@ class Inspection:
     """One statement under inspection: what its walk collects."""
 
     statement: Statement
+    vocabulary: Vocabulary
     known: set[str]  # names that may stand after a dot
+    printed: bool = False
     fields: list[tuple[Message, str]] = field(default_factory=list)  # the names that do
-    as_text: list[Message] = field(default_factory=list)  # calls whose result is cast to text at once
 
-    def place(self, message: Message) -> tuple[int, int]:
-        return self.statement.place(locate(self.statement.tree, message))
+    def learn(self, message: Message, given: Iterable[str]) -> None:
+        """Names that the statement gives itself."""
+        self.check_reserved(message, given)
+        self.known.update(given)
+
+    def check_reserved(self, message: Message, given: Iterable[str]) -> None:
+        """In the caller's own text; what we print may use our names."""
+        if not self.printed and any(name.startswith(RESERVED) for name in given):
+            raise self.refusal(f"Names that begin with {RESERVED} are reserved", message, hint="Choose another name.")
 
     def refusal(self, what: str, message: Message, *, hint: str = ONE_SELECT) -> QueryRefused:
-        line, column = self.place(message)
-        return QueryRefused(f"{what} (line {line}, column {column}).", hint=hint, line=line, column=column)
+        return refusal(self.statement, what, message, hint=hint)
 
 
 def guard(draft: Draft) -> Draft:
     """Raise `QueryRefused`, by name and place, unless everything in the statement is on an allow-list."""
     statement = draft.statement
+    show_as_select(statement.tree.stmts[0].stmt)
     root = unwrap(statement.tree.stmts[0].stmt)
+    vocabulary = draft.dataset.vocabulary
     inspection = Inspection(
-        statement, {column.name for table in draft.dataset.tables for column in table.visible_columns}
+        statement, vocabulary, {*draft.dataset.visible_names, *vocabulary.attributes}, draft.printed
     )
     check_root(inspection, root)
-    for message in walk(root):
+    messages = walk(root)
+    for message in messages:
         CHECKS.get(type(message), refuse_node)(inspection, message)
     for message, name in inspection.fields:
         check_field(inspection, message, name)
-    return draft
+    return replace(draft, messages=tuple(messages))
+
+
+def show_as_select(node: pg.Node) -> None:
+    """SHOW timezone  ->  SELECT current_setting('timezone') AS timezone"""
+    name = node.variable_show_stmt.name.lower()
+    if name not in ALLOWED_SETTINGS:
+        return
+    select = pg.SelectStmt(limit_option=pg.LIMIT_OPTION_DEFAULT, op=pg.SETOP_NONE)
+    target = select.target_list.add().res_target
+    target.name = name
+    call = target.val.func_call
+    call.funcname.add().string.sval = "current_setting"
+    call.args.add().a_const.sval.sval = name
+    call.funcformat = pg.COERCE_EXPLICIT_CALL
+    node.select_stmt.CopyFrom(select)
 
 
 def refuse_node(inspection: Inspection, message: Message) -> None:
@@ -83,23 +114,25 @@ def know_name(attribute: str) -> Check:
     """The statement gives this name itself, so `x.name` may use it."""
 
     def check(inspection: Inspection, message: Any) -> None:  # Any: one message type each
-        inspection.known.add(getattr(message, attribute))
+        inspection.learn(message, (getattr(message, attribute),))
 
     return check
 
 
 def check_alias(inspection: Inspection, alias: pg.Alias) -> None:
-    inspection.known.update((alias.aliasname, *names(alias.colnames)))
+    inspection.learn(alias, (alias.aliasname, *names(alias.colnames)))
 
 
 def check_cycle(inspection: Inspection, clause: pg.CTECycleClause) -> None:
-    inspection.known.update((clause.cycle_mark_column, clause.cycle_path_column))
+    inspection.learn(clause, (clause.cycle_mark_column, clause.cycle_path_column))
 
 
 def check_root(inspection: Inspection, root: Any) -> None:  # Any: one of 270 message types
     kind = kind_of(root)
     if kind == "ExplainStmt":
         check_explain(inspection, root)
+    elif kind == "VariableShowStmt":
+        raise inspection.refusal(f"SHOW {root.name} is not allowed", root, hint=SETTINGS_HINT)
     elif kind != "SelectStmt":
         line, column = inspection.statement.place(-1)
         raise QueryRefused(
@@ -144,30 +177,35 @@ def check_select(inspection: Inspection, select: pg.SelectStmt) -> None:
 
 
 def check_function(inspection: Inspection, call: pg.FuncCall) -> None:
-    *schemas, name = names(call.funcname)
-    if schemas not in ([], [BUILT_IN]):
-        raise inspection.refusal(
-            f"{'.'.join([*schemas, name])}() is not allowed: only PostgreSQL's own functions are",
-            call,
-            hint=f"Write a built-in function without a schema{such_as(name)}.",
-        )
-    if name == "current_setting":
+    parts = names(call.funcname)
+    if parts[-1] == "current_setting" and parts[:-1] in ((), (BUILT_IN,)):
         check_setting(inspection, call)
-    elif name not in ALLOWED_FUNCTIONS:
-        raise inspection.refusal(f"{name}() is not allowed", call, hint=function_hint(name))
-    if name == "pg_typeof" and not any(call is excused for excused in inspection.as_text):
-        # A regtype compared with a literal tells whether a name exists.
-        raise inspection.refusal("pg_typeof() is allowed only as text", call, hint="Write pg_typeof(x)::text.")
+    found = function_schemas(parts, inspection.vocabulary)
+    if not found:
+        raise inspection.refusal(f"{'.'.join(parts)}() is not allowed", call, hint=function_hint(parts))
+    if len(found) > 1 and BUILT_IN not in found:
+        raise ambiguous(inspection, call, f"{parts[-1]}()", found)
+
+
+def ambiguous(inspection: Inspection, message: Message, what: str, schemas: tuple[str, ...]) -> QueryRefused:
+    return inspection.refusal(
+        f"{what} stands in several schemas", message, hint=f"Write its schema, one of {', '.join(schemas)}."
+    )
 
 
 def check_setting(inspection: Inspection, call: pg.FuncCall) -> None:
     wanted = call.args[0].a_const.sval.sval.lower() if call.args else ""
     if len(call.args) > 2 or wanted not in ALLOWED_SETTINGS:
-        hint = f"Settings that can be read: {', '.join(sorted(ALLOWED_SETTINGS))}."
-        raise inspection.refusal(f"current_setting('{wanted}') is not allowed", call, hint=hint)
+        raise inspection.refusal(f"current_setting('{wanted}') is not allowed", call, hint=SETTINGS_HINT)
 
 
-def function_hint(name: str) -> str:
+def function_hint(parts: tuple[str, ...]) -> str:
+    *schemas, name = parts
+    if schemas not in ([], [BUILT_IN]):
+        return (
+            "Functions of the database itself run only when an administrator has approved them for the dataset. "
+            f"Write one of PostgreSQL's own{such_as(name)}."
+        )
     for pattern, hint in FUNCTION_HINTS:
         if re.fullmatch(pattern, name):
             return hint
@@ -179,26 +217,30 @@ def such_as(name: str) -> str:
     return f", such as {', '.join(near)}" if near else ""
 
 
+def domains_of(inspection: Inspection, parts: tuple[str, ...], schemas: tuple[str, ...]) -> Iterator[str]:
+    """What is wrong with the domains of this name, '' for nothing."""
+    for kind in added_types(parts[-1], inspection.vocabulary):
+        if kind.kind == "domain" and kind.schema in schemas:
+            yield fault_of_domain(kind, inspection.vocabulary)
+
+
 def check_type(inspection: Inspection, type_name: pg.TypeName) -> None:
-    *schemas, name = names(type_name.names)
-    built_in = schemas in ([], [BUILT_IN]) and name in ALLOWED_TYPES
-    if not built_in or type_name.setof or type_name.pct_type:
+    parts = names(type_name.names)
+    found = type_schemas(parts, inspection.vocabulary)
+    fault = next(filter(None, domains_of(inspection, parts, found)), "")
+    if not found or fault or type_name.setof or type_name.pct_type:
         raise inspection.refusal(
-            f"Type {'.'.join([*schemas, name])} is not allowed",
+            f"Type {'.'.join(parts)} is not allowed" + (f": it {fault}" if fault else ""),
             type_name,
             hint="Use PostgreSQL's own data types, such as text, integer, numeric, date, timestamptz, jsonb. "
             "A column of another type can be compared as it is, or cast to text.",
         )
-
-
-def check_cast(inspection: Inspection, cast: pg.TypeCast) -> None:
-    if cast.arg.HasField("func_call") and names(cast.type_name.names)[-1] == "text":
-        inspection.as_text.append(cast.arg.func_call)
+    if len(found) > 1 and BUILT_IN not in found:
+        raise ambiguous(inspection, type_name, f"Type {parts[-1]}", found)
 
 
 def check_operator_name(inspection: Inspection, message: Message, parts: tuple[str, ...]) -> None:
-    *schemas, name = parts
-    if schemas not in ([], [BUILT_IN]) or name not in ALLOWED_OPERATORS:
+    if not operator_schemas(parts, inspection.vocabulary):
         raise inspection.refusal(
             f"Operator {'.'.join(parts)} is not allowed",
             message,
@@ -229,6 +271,7 @@ def check_collation(inspection: Inspection, clause: pg.CollateClause) -> None:
 
 
 def check_column(inspection: Inspection, reference: pg.ColumnRef) -> None:
+    inspection.check_reserved(reference, names(reference.fields))
     if len(reference.fields) > 1 and reference.fields[-1].HasField("string"):
         inspection.fields.append((reference, reference.fields[-1].string.sval))
 
@@ -241,26 +284,29 @@ def check_indirection(inspection: Inspection, indirection: pg.A_Indirection) -> 
 
 def check_field(inspection: Inspection, message: Message, name: str) -> None:
     """`x.name` calls name(x) when x has no such column, so it is held to the same list as calls."""
+    planted = BUILT_IN in inspection.vocabulary.refused_functions.get(name, ())
+    if planted or name in REFUSED_AFTER_A_DOT or name.startswith("pg_"):
+        hint = function_hint((name,))
+        raise inspection.refusal(f".{name} is not allowed: it would call {name}()", message, hint=hint)
     if name in ALLOWED_FUNCTIONS or name in ALLOWED_TYPES or name in OUTPUT_NAMES:
         return
-    if name in REFUSED_AFTER_A_DOT or name.startswith("pg_"):
-        raise inspection.refusal(f".{name} is not allowed: it would call {name}()", message, hint=function_hint(name))
     if name not in inspection.known:
-        line, column = inspection.place(message)
         near = nearest(name, inspection.known)
         hint = f"The nearest names are {', '.join(near)}." if near else DESCRIBE
-        raise NameNotFound(f"There is no column {name} (line {line}, column {column}).", hint=hint, nearest=near)
+        raise not_found(inspection.statement, f"There is no column {name}", message, hint=hint, nearest=near)
 
 
 def check_table(inspection: Inspection, table: pg.RangeVar) -> None:
     schema = table.schemaname
+    if schema == INFORMATION_SCHEMA and table.relname in INFORMATION_TABLES and not table.catalogname:
+        return
     if schema in SYSTEM_SCHEMAS or schema.startswith("pg_") or (not schema and table.relname.startswith("pg_")):
         name = f"{schema}.{table.relname}" if schema else table.relname
-        raise inspection.refusal(f"The system catalogue cannot be read: {name}", table, hint=DESCRIBE)
+        raise inspection.refusal(f"The system catalogue cannot be read: {name}", table, hint=CATALOGUE_HINT)
 
 
 def check_common_table(inspection: Inspection, table: pg.CommonTableExpr) -> None:
-    inspection.known.update((table.ctename, *names(table.aliascolnames)))
+    inspection.learn(table, (table.ctename, *names(table.aliascolnames)))
     if table.ctename.startswith("pg_"):
         # Were its scope ever misjudged, the name would fall through to the system catalogue.
         raise inspection.refusal(
@@ -309,7 +355,6 @@ SPECIAL: Final[Mapping[str, Check]] = {
     "SelectStmt": check_select,
     "SortBy": check_sort,
     "SubLink": check_sublink,
-    "TypeCast": check_cast,
     "TypeName": check_type,
 }
 CHECKS: Final[Mapping[type[Message], Check]] = {

@@ -1,6 +1,7 @@
 """Raw rows or aggregated ones, told from the tree; and the row limit that follows. Pure.
 
-Raw is a result without an aggregate, or one whose rows are unique on a key of a table. When in doubt it is raw.
+Raw is a result without an aggregate, or one whose rows are unique on a key of a table or of
+a person. When in doubt it is raw.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
-from datasets.catalog import TableSpec
+from datasets.catalog import DatasetSpec, TableSpec
 from querying.sql.allowed_functions import AGGREGATES, ROW_SOURCES
 from querying.sql.draft import Draft
-from querying.sql.govern import grouped_reference
+from querying.sql.govern import grouped_item
+from querying.sql.information_schema import CATALOGUE
 from querying.sql.scopes import Origin, Reading, Relation, Scope, TableUse, WithQuery, origin_of
 from querying.sql.walk import children, names, unwrap, walk
 
@@ -30,7 +32,7 @@ def limit(draft: Draft) -> Draft:
     """Decide raw or aggregated, and put the row limit into the tree. A query plan is never limited."""
     if draft.reading is None or draft.is_explain:
         return replace(draft, query_type=EXPLAIN, max_rows=PLAN_LINES)
-    query_type = query_type_of(draft.reading)
+    query_type = query_type_of(draft.reading, draft.dataset)
     max_rows = row_limit(draft, query_type)
     cap_rows(draft.select, max_rows)
     return replace(draft, query_type=query_type, max_rows=max_rows)
@@ -45,26 +47,42 @@ def row_limit(draft: Draft, query_type: str) -> int:
     return min(allowed, draft.request.max_rows or allowed)
 
 
-def query_type_of(reading: Reading) -> str:
+def query_type_of(reading: Reading, dataset: DatasetSpec) -> str:
     """RAW or AGGREGATED, decided from the innermost SELECT outwards."""
-    keys = [key for use in reading.tables for key in keys_of(use.spec)]
+    keys = Keys(
+        tuple(key for use in reading.tables for key in keys_of(use.spec)) + person_keys(dataset),
+        AGGREGATES | dataset.vocabulary.aggregates,
+        ROW_SOURCES | dataset.vocabulary.row_sources,
+    )
     raw: dict[Scope, bool] = {}
     for scope in reversed(reading.scopes):
         raw[scope] = is_raw(scope, raw, keys)
     return RAW if raw[reading.scopes[0]] else AGGREGATED
 
 
-def keys_of(spec: TableSpec) -> list[set[Origin]]:
+class Keys(NamedTuple):
+    """What tells rows of people from groups: keys, and the names of functions that make the one of the other."""
+
+    columns: tuple[frozenset[Origin], ...]
+    aggregates: frozenset[str]
+    row_sources: frozenset[str]
+
+
+def keys_of(spec: TableSpec) -> list[frozenset[Origin]]:
     keys = (spec.primary_key, *spec.unique_keys)
-    return [{Origin(spec.schema, spec.name, column) for column in key} for key in keys if key]
+    return [frozenset(Origin(spec.schema, spec.name, column) for column in key) for key in keys if key]
 
 
-def is_raw(scope: Scope, raw: Mapping[Scope, bool], keys: Sequence[set[Origin]]) -> bool:
+def person_keys(dataset: DatasetSpec) -> tuple[frozenset[Origin], ...]:
+    return tuple(frozenset(Origin(*column) for column in key) for key in dataset.person_keys)
+
+
+def is_raw(scope: Scope, raw: Mapping[Scope, bool], keys: Keys) -> bool:
     if scope.arms:
         return any(raw[arm] for arm in scope.arms)
     computed = own_messages(scope)
-    if scope.select.HasField("having_clause") or any(is_aggregate(message) for message in computed):
-        return keeps_key(scope, keys) or any(is_row_source(message) for message in computed)
+    if scope.select.HasField("having_clause") or any(is_aggregate(message, keys) for message in computed):
+        return keeps_key(scope, keys) or any(is_row_source(message, keys) for message in computed)
     return any(gives_raw_rows(relation, raw) for relation in scope.relations) or looks_up_raw_rows(computed, raw)
 
 
@@ -74,7 +92,9 @@ def gives_raw_rows(relation: Relation, raw: Mapping[Scope, bool]) -> bool:
         source = source.query
     if isinstance(source, Scope):
         return raw.get(source, False)  # not there yet: a recursive query's own rows, decided by its other arm
-    return isinstance(source, TableUse) or (relation.item is not None and unpacks_values(relation.item))
+    if isinstance(source, TableUse):
+        return source.spec.kind != CATALOGUE  # which names its rows, not people
+    return relation.item is not None and unpacks_values(relation.item)
 
 
 def unpacks_values(item: Message) -> bool:
@@ -92,14 +112,14 @@ def looks_up_raw_rows(computed: Sequence[Message], raw: Mapping[Scope, bool]) ->
     return bool(shown) and any(raw[inner] for inner in raw if any(inner.select is select for select in shown))
 
 
-def is_row_source(message: Message) -> bool:
+def is_row_source(message: Message, keys: Keys) -> bool:
     """Among the outputs it multiplies rows, as in `SELECT unnest(array_agg(email)) FROM users`."""
-    return isinstance(message, pg.FuncCall) and names(message.funcname)[-1] in ROW_SOURCES
+    return isinstance(message, pg.FuncCall) and names(message.funcname)[-1] in keys.row_sources
 
 
-def is_aggregate(message: Message) -> bool:
+def is_aggregate(message: Message, keys: Keys) -> bool:
     if isinstance(message, pg.FuncCall):
-        return not message.HasField("over") and names(message.funcname)[-1] in AGGREGATES
+        return not message.HasField("over") and names(message.funcname)[-1] in keys.aggregates
     return isinstance(message, pg.JsonObjectAgg | pg.JsonArrayAgg) and not message.constructor.HasField("over")
 
 
@@ -115,18 +135,18 @@ def own_messages(scope: Scope) -> list[Message]:
     return found
 
 
-def keeps_key(scope: Scope, keys: Sequence[set[Origin]]) -> bool:
+def keeps_key(scope: Scope, keys: Keys) -> bool:
     """Whether GROUP BY holds a whole primary or unique key, also one that a join makes equal to it."""
     grouped = grouped_columns(scope)
-    reached = with_equals(scope, grouped) if grouped and keys else grouped
-    return any(key <= reached for key in keys)
+    reached = with_equals(scope, grouped) if grouped and keys.columns else grouped
+    return any(key <= reached for key in keys.columns)
 
 
 def grouped_columns(scope: Scope) -> set[Origin]:
     found: set[Origin] = set()
     for node in plain_groups(scope):
-        reference = grouped_reference(scope, without_cast(node))
-        origin = None if reference is None else origin_of(scope, names(reference.fields))
+        item = without_disguise(grouped_item(scope, without_disguise(node)))
+        origin = origin_of(scope, names(item.column_ref.fields)) if item.HasField("column_ref") else None
         if origin is not None:
             found.add(origin)
     return found
@@ -146,10 +166,55 @@ def plain_groups(scope: Scope) -> Iterator[pg.Node]:
             yield node
 
 
-def without_cast(node: pg.Node) -> pg.Node:
-    while node.HasField("type_cast"):
-        node = node.type_cast.arg
-    return node
+def without_disguise(node: pg.Node) -> pg.Node:
+    """The column under what keeps its values apart: `id::text`, `id + 0`, `'p' || id`, `md5(id)`, `coalesce(id, 0)`."""
+    while True:
+        value = unwrap(node)
+        inner: list[pg.Node] = []
+        if isinstance(value, pg.TypeCast | pg.CollateClause):
+            inner = [value.arg]
+        elif isinstance(value, pg.A_Expr) and names(value.name)[-1] in INJECTIVE_OPERATORS:
+            inner = [value.lexpr, value.rexpr]
+        elif isinstance(value, pg.CoalesceExpr) or (
+            isinstance(value, pg.FuncCall) and names(value.funcname)[-1] in INJECTIVE_FUNCTIONS
+        ):
+            inner = list(value.args)
+        inner = [one for one in inner if one.WhichOneof("node") not in (None, "a_const")]
+        if len(inner) != 1:
+            return node
+        node = inner[0]
+
+
+INJECTIVE_OPERATORS: Final = frozenset({"#", "*", "+", "-", "/", "||"})
+INJECTIVE_FUNCTIONS: Final = frozenset(
+    {
+        "btrim",
+        "concat",
+        "concat_ws",
+        "convert_to",
+        "encode",
+        "format",
+        "hashint4",
+        "hashint8",
+        "hashtext",
+        "lower",
+        "lpad",
+        "md5",
+        "quote_ident",
+        "quote_literal",
+        "replace",
+        "reverse",
+        "rpad",
+        "sha256",
+        "sha512",
+        "text",
+        "to_hex",
+        "to_json",
+        "to_jsonb",
+        "trim",
+        "upper",
+    }
+)
 
 
 def with_equals(scope: Scope, grouped: set[Origin]) -> set[Origin]:

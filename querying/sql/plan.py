@@ -1,4 +1,4 @@
-"""From a caller's SQL to the SQL that is sent: guard, govern, weigh, limit; print, parse and guard again. Pure."""
+"""From a caller's SQL to the SQL that is sent: the passes, then print, parse and guard again. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from config.errors import AccessError, InvalidRequest
 from datasets.access import Principal
 from datasets.catalog import DatasetSpec
 from datasets.system_config import SystemSettings
+from querying.sql.bind import bind, check_bound
 from querying.sql.draft import Draft, QueryRequest
 from querying.sql.govern import check_governed, govern
 from querying.sql.guard import guard
@@ -27,7 +28,8 @@ class QueryPlan:
     """What is sent and what was done.
 
     `query_type` is raw, aggregated or explain. `max_rows` rows are shown; the SQL asks for one more, so that a
-    result of more than `max_rows` rows was cut by us, never by the caller's own LIMIT.
+    result of more than `max_rows` rows was cut by us, never by the caller's own LIMIT. `search_path` names the schemas
+    that stand behind pg_catalog while it runs.
     """
 
     sql: str
@@ -36,11 +38,12 @@ class QueryPlan:
     weighting: str
     max_rows: int
     tables: tuple[str, ...]
+    search_path: tuple[str, ...] = ()
     weight_column: str = ""
     warnings: tuple[str, ...] = ()
 
 
-PASSES: Final[tuple[Callable[[Draft], Draft], ...]] = (guard, govern, weigh, limit)
+PASSES: Final[tuple[Callable[[Draft], Draft], ...]] = (guard, bind, govern, weigh, limit)
 
 
 def build_plan(
@@ -57,7 +60,8 @@ def build_plan(
 def seal(draft: Draft) -> QueryPlan:
     """Print, parse and guard again: what was checked is what runs."""
     sql = print_tree(draft.statement.tree)
-    printed = guard(replace(draft, statement=parse_printed(sql)))
+    printed = guard(replace(draft, statement=parse_printed(sql), printed=True))
+    check_bound(printed)
     check_governed(printed)
     return QueryPlan(
         sql=sql,
@@ -67,6 +71,7 @@ def seal(draft: Draft) -> QueryPlan:
         weight_column=draft.weight_column,
         max_rows=draft.max_rows,
         tables=draft.tables,
+        search_path=draft.search_path,
         warnings=draft.warnings,
     )
 

@@ -50,6 +50,8 @@ class Columns:
 
 
 UNKNOWN: Final = Columns((), exact=False)
+# Nodes for which PostgreSQL looks up a function, an operator or a cast.
+RESOLVED: Final = frozenset({pg.A_Expr, pg.CaseExpr, pg.FuncCall, pg.SubLink, pg.TypeCast})
 # PostgreSQL's own limit for one SELECT; `SELECT *, *` of itself again and again would fill the memory.
 MAX_COLUMNS: Final = 1_664
 
@@ -73,6 +75,9 @@ class TableUse:
     table: pg.RangeVar
     spec: TableSpec
     scope: Scope
+    place: int = 0  # among the statement's tables
+    filters: list[pg.Node] = field(default_factory=list)  # conditions that go inside, over the table's own columns
+    carried: dict[str, str] = field(default_factory=dict)  # columns carried under reserved names, which `*` never shows
 
     @cached_property
     def columns(self) -> Columns:
@@ -150,6 +155,7 @@ class Reading:
     scopes: list[Scope] = field(default_factory=list)
     tables: list[TableUse] = field(default_factory=list)
     references: list[tuple[pg.ColumnRef, Scope]] = field(default_factory=list)
+    expressions: list[tuple[Message, Scope]] = field(default_factory=list)  # what resolves names by types
 
 
 Queries = Mapping[str, WithQuery]
@@ -175,6 +181,8 @@ def read_scopes(select: pg.SelectStmt, *, find_table: FindTable) -> Reading:
         elif kind is pg.SelectStmt:
             open_scope(reading, Scope(message, scope), queries, stack)
         elif message is not None and kind not in LEAVES:
+            if kind in RESOLVED and scope is not None:
+                reading.expressions.append((message, scope))
             stack.extend([(child, scope, queries) for child in children(message)])
     return reading
 
@@ -262,7 +270,7 @@ def open_table(reading: Reading, scope: Scope, node: pg.Node, table: pg.RangeVar
     name, aliases = table.alias.aliasname or table.relname, names(table.alias.colnames)
     if table.relname in queries and not table.schemaname and not table.catalogname:
         return Relation(name, queries[table.relname], aliases)
-    use = TableUse(node, table, reading.find_table(table), scope)
+    use = TableUse(node, table, reading.find_table(table), scope, len(reading.tables))
     reading.tables.append(use)
     return Relation(name, use, aliases)
 
@@ -309,12 +317,17 @@ def star_columns(scope: Scope, qualifier: tuple[str, ...]) -> Columns:
 
 def origin_of(scope: Scope, parts: tuple[str, ...]) -> Origin | None:
     """The table column that a reference copies, where that can be told."""
+    relation = relation_of(scope, parts)
+    return None if relation is None else relation.columns.by_name.get(parts[-1])
+
+
+def relation_of(scope: Scope, parts: tuple[str, ...]) -> Relation | None:
+    """The FROM item that a reference names a column of, where that can be told."""
     *qualifier, column = parts
     if qualifier:
-        relation = scope.find(qualifier[-1])
-        return None if relation is None else relation.columns.by_name.get(column)
+        return scope.find(qualifier[-1])
     for level in scope.chain():
-        found = [item.columns.by_name[column] for item in level.relations if column in item.columns.by_name]
+        found = [item for item in level.relations if column in item.columns.by_name]
         if found or not all(relation.columns.exact for relation in level.relations):
             return found[0] if found else None
     return None

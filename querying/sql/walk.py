@@ -12,6 +12,21 @@ from postgast import pg_query_pb2 as pg
 NODE: Final = pg.Node
 # What these hold are parts of a name and constants, so a walk ends here.
 LEAVES: Final = frozenset({pg.A_Const, pg.A_Star, pg.ColumnRef, pg.Float, pg.Integer, pg.String})
+# Fields that hold the parts of a name, as String nodes; whoever cares reads them by `names`.
+NAMES: Final = frozenset(
+    {
+        "A_Expr.name",
+        "Alias.colnames",
+        "CollateClause.collname",
+        "CommonTableExpr.aliascolnames",
+        "FuncCall.funcname",
+        "JoinExpr.using_clause",
+        "RangeTableSample.method",
+        "SortBy.use_op",
+        "SubLink.oper_name",
+        "TypeName.names",
+    }
+)
 SCALAR, SINGLE, REPEATED = range(3)
 _FIELD_KINDS: Final[dict[FieldDescriptor, int]] = {}
 
@@ -46,7 +61,7 @@ def children(message: Message) -> list[Message]:
 
 
 def field_kind(field: FieldDescriptor) -> int:
-    if field.message_type is None:
+    if field.message_type is None or field.full_name.removeprefix("pg_query.") in NAMES:
         return SCALAR
     return REPEATED if field.is_repeated else SINGLE
 

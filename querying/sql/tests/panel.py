@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import replace
 from typing import Any
 
-import psycopg
-
 from datasets.access import Principal
+from datasets.additions import Additions, RoutineSpec
 from datasets.catalog import ColumnSpec, DatasetSpec, TableSpec
+from datasets.connections import parse_dsn
+from datasets.profiling.additions import FoundAdditions
+from datasets.profiling.introspection import FoundTable, fetch_profile
 from datasets.sealing import SealedText
 from datasets.system_config import SystemSettings
+from datasets.vocabulary import build_vocabulary
 from querying.sql.plan import QueryPlan, QueryRequest, build_plan
 
 OPERATOR = Principal(person="operator", datasets=None, operator=True)
@@ -33,24 +36,13 @@ APPROVED = frozenset(
         "public.weights_monthly",
     }
 )
-COLUMNS = """
-    SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'v', 'p') AND a.attnum > 0 AND n.nspname IN ('public', 'archive')
-    ORDER BY 1, 2, a.attnum
-"""
-KEYS = """
-    SELECT n.nspname, c.relname, k.contype::text, array_agg(a.attname::text ORDER BY a.attnum)
-    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
-    WHERE k.contype IN ('p', 'u') GROUP BY k.oid, 1, 2, 3
-"""
+APPROVED_ROUTINES = frozenset({("public", "initials"), ("public", "longest")})
 
 
-def load_dataset(url: str) -> DatasetSpec:
-    with psycopg.connect(url) as connection:
-        columns, keys = connection.execute(COLUMNS).fetchall(), connection.execute(KEYS).fetchall()
-    tables = sorted({(schema, name) for schema, name, *_ in columns if f"{schema}.{name}" in APPROVED})
+def load_dataset(url: str, approved: frozenset[str] = APPROVED) -> DatasetSpec:
+    """As profiling finds it: the same reading of the catalogue as in production."""
+    profile = asyncio.run(fetch_profile(parse_dsn(url, unix_sockets=False)))
+    additions = load_additions(profile.additions)
     return DatasetSpec(
         dataset_id=1,
         entry_id=1,
@@ -62,24 +54,51 @@ def load_dataset(url: str) -> DatasetSpec:
         description="",
         dataset_type="mixed",
         data_category="mixed",
-        tables=tuple(load_table(schema, name, columns, keys) for schema, name in tables),
-    )
-
-
-def load_table(schema: str, name: str, columns: Sequence[Any], keys: Sequence[Any]) -> TableSpec:
-    own = [row[2:] for row in keys if row[:2] == (schema, name)]
-    return TableSpec(
-        schema=schema,
-        name=name,
-        kind="table",
-        columns=tuple(
-            ColumnSpec(column, kind, visible=(table, column) not in HIDDEN)
-            for space, table, column, kind in columns
-            if (space, table) == (schema, name)
+        tables=tuple(
+            load_table(table, build_vocabulary(additions).unusable_types)
+            for table in profile.tables
+            if f"{table.schema}.{table.name}" in approved
         ),
-        primary_key=next((tuple(names) for kind, names in own if kind == "p"), ()),
-        unique_keys=tuple(tuple(names) for kind, names in own if kind == "u"),
+        additions=additions,
+        design={"units": [{"table": "users", "key": "user_id", "weight": "weight"}]},
     )
+
+
+def load_table(table: FoundTable, unusable: frozenset[str]) -> TableSpec:
+    return TableSpec(
+        schema=table.schema,
+        name=table.name,
+        kind=table.kind,
+        columns=tuple(
+            ColumnSpec(
+                column.name,
+                column.data_type,
+                visible=(table.name, column.name) not in HIDDEN and column.data_type not in unusable,
+            )
+            for column in table.columns
+        ),
+        primary_key=table.primary_key,
+        unique_keys=table.unique_keys,
+        foreign_keys=table.foreign_keys,
+        definitions=table.definitions,
+        routines=table.routines,
+    )
+
+
+def load_additions(found: FoundAdditions) -> Additions:
+    routines = (
+        RoutineSpec(
+            schema=item.schema,
+            name=item.name,
+            kind=item.kind,
+            returns=item.returns,
+            returns_set=item.returns_set,
+            extension=item.extension,
+            approved=(item.schema, item.name) in APPROVED_ROUTINES,
+        )
+        for item in found.routines
+    )
+    return replace(found.names, routines=tuple(routines))
 
 
 def show_everything(dataset: DatasetSpec) -> DatasetSpec:

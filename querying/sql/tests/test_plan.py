@@ -25,8 +25,8 @@ def test_replaces_a_table_by_what_may_be_seen(dataset: DatasetSpec) -> None:
 def test_moves_sampling_and_only_inside(dataset: DatasetSpec) -> None:
     planned = plan("SELECT count(*) FROM ONLY categories AS c TABLESAMPLE bernoulli (50) REPEATABLE (1)", dataset)
 
-    inside = "(SELECT category, parent, title FROM ONLY public.categories TABLESAMPLE bernoulli(50) REPEATABLE (1)) c"
-    assert inside in planned.sql
+    sampled = "FROM ONLY public.categories TABLESAMPLE pg_catalog.bernoulli(50) REPEATABLE (1)"
+    assert f"(SELECT category, parent, title {sampled}) c" in planned.sql
 
 
 def test_completes_a_group_by_the_primary_key(dataset: DatasetSpec) -> None:
@@ -90,18 +90,28 @@ def test_says_why_an_answer_is_unweighted(
             "The system catalogue cannot be read: pg_class (line 1, column 15).",
             "describe_dataset",
         ),
-        ("SELECT * FROM salaries", NameNotFound, "Dataset panel has no table salaries.", "describe_dataset"),
+        (
+            "SELECT * FROM salaries",
+            NameNotFound,
+            "Dataset panel has no table salaries (line 1, column 15).",
+            "describe_dataset",
+        ),
         (
             "SELECT * FROM catgories",
             NameNotFound,
-            "Dataset panel has no table catgories.",
+            "Dataset panel has no table catgories (line 1, column 15).",
             "nearest tables are public.categories",
         ),
-        ("SELECT * FROM stores", NameNotFound, "stores stands in several schemas.", "archive.stores or public.stores"),
+        (
+            "SELECT * FROM stores",
+            NameNotFound,
+            "stores stands in several schemas (line 1, column 15).",
+            "archive.stores or public.stores",
+        ),
         ("SELECT u.gendr FROM users u", NameNotFound, "There is no column gendr (line 1, column 8).", "gender"),
-        ("SELECT e.state FROM events e", NameNotFound, "There is no column e.state.", "started_at"),
-        ("SELECT platfrom FROM events", NameNotFound, "There is no column platfrom.", "platform"),
-        ("SELECT email FROM users", NameNotFound, "There is no column email.", "describe_dataset"),
+        ("SELECT e.state FROM events e", NameNotFound, "There is no column e.state (line 1, column 8).", "started_at"),
+        ("SELECT platfrom FROM events", NameNotFound, "There is no column platfrom (line 1, column 8).", "platform"),
+        ("SELECT email FROM users", NameNotFound, "There is no column email (line 1, column 8).", "describe_dataset"),
         ("SELEC 1", SqlInvalid, 'Syntax error at or near "SELEC" (line 1, column 1).', "PostgreSQL dialect"),
         ("SELECT 'ü', \n FROM x WHERE", SqlInvalid, 'Syntax error at or near "FROM" (line 2, column 2).', "PostgreSQL"),
         ("", SqlInvalid, "The SQL is empty.", "Send one SELECT"),

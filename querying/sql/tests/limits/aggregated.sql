@@ -69,3 +69,9 @@ SELECT app, array_agg(n) FROM (SELECT app, platform, count(*) AS n FROM events G
 
 --# numbers by recursion
 WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 9) SELECT i FROM n
+
+--# part of a key
+SELECT user_id / 10 * 10 + mod(user_id, 2), count(*) FROM users GROUP BY 1
+
+--# tables and columns
+SELECT table_name, column_name FROM information_schema.columns ORDER BY 1, 2

@@ -78,3 +78,21 @@ TABLE categories
 
 --# a view
 SELECT * FROM android_events
+
+--# a primary key in disguise
+SELECT user_id + 0, max(name) FROM users GROUP BY user_id + 0
+
+--# a primary key in a longer disguise
+SELECT md5('x' || user_id::text), count(*) FROM users GROUP BY 1
+
+--# a primary key with a default
+SELECT coalesce(user_id, 0), count(*) FROM users GROUP BY 1
+
+--# an approved set-returning aggregate's rows spread out by JSON
+SELECT jsonb_array_elements(jsonb_agg(name)) FROM users
+
+--# the key of a person that the survey design registers
+SELECT user_id, count(*) FROM events GROUP BY user_id
+
+--# the same in another table that holds it
+SELECT user_id, sum(weight) FROM weights_monthly GROUP BY user_id

@@ -1,0 +1,62 @@
+"""What stands behind a view or a domain: SQL that the database's owner wrote and a caller's statement would run. Pure.
+
+Functions that the database adds are known from its catalogue (`routines`), PostgreSQL's own only from the text.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from google.protobuf.message import Message
+from postgast import pg_query_pb2 as pg
+
+from config.errors import SqlInvalid
+from datasets.additions import TypeSpec
+from datasets.catalog import TableSpec
+from datasets.vocabulary import Vocabulary
+from querying.sql.added_names import BUILT_IN
+from querying.sql.allowed_functions import ALLOWED_IN_VIEWS
+from querying.sql.parse import parse_tree
+from querying.sql.walk import names, walk
+
+CHECK: Final = "CHECK "
+NOT_VALID: Final = " NOT VALID"
+
+
+def fault_of_view(table: TableSpec, vocabulary: Vocabulary) -> str:
+    """'' when everything that the view runs may run, else what does not: 'runs public.leak()'."""
+    unknown = sorted(set(table.routines) & vocabulary.unknown_routines)
+    if unknown:
+        return f"runs {'.'.join(unknown[0])}()"
+    return next(filter(None, (fault_of_query(text) for text in table.definitions)), "")
+
+
+def fault_of_domain(kind: TypeSpec, vocabulary: Vocabulary) -> str:
+    unknown = sorted(set(kind.routines) & vocabulary.unknown_routines)
+    if unknown:
+        return f"runs {'.'.join(unknown[0])}()"
+    conditions = (text.removeprefix(CHECK).removesuffix(NOT_VALID) for text in kind.definitions if CHECK in text)
+    return next(filter(None, (fault_of_query(f"SELECT {text}") for text in conditions)), "")
+
+
+@lru_cache(maxsize=4096)
+def fault_of_query(sql: str) -> str:
+    """What a stored query runs or reads that it may not; one that this parser does not know is not trusted."""
+    try:
+        tree = parse_tree(sql)
+    except SqlInvalid:
+        return "cannot be read"
+    return next(filter(None, (fault_of_message(message) for message in walk(tree))), "")
+
+
+def fault_of_message(message: Message) -> str:
+    if isinstance(message, pg.FuncCall):
+        *schemas, name = names(message.funcname)
+        own = schemas in ([], [BUILT_IN])
+        return f"runs {name}()" if own and name not in ALLOWED_IN_VIEWS else ""
+    if isinstance(message, pg.RangeVar) and (
+        message.schemaname == BUILT_IN or (not message.schemaname and message.relname.startswith("pg_"))
+    ):
+        return f"reads {message.relname}"
+    return ""

@@ -1,0 +1,191 @@
+--# a function of the database
+SELECT leak('x')
+
+--# by its schema
+SELECT public.leak('x')
+
+--# quoted
+SELECT "public"."leak"('x')
+
+--# in Unicode escapes
+SELECT U&"publi\0063".U&"lea\006b"('x')
+
+--# with an odd name
+SELECT public."Odd Name"('x')
+
+--# in capitals
+SELECT PUBLIC.LEAK('x')
+
+--# an overload of a built-in by its schema
+SELECT public.lower(5)
+
+--# an overload of a built-in, meant by its argument
+SELECT public.upper(5::bigint)
+
+--# an overload of an extension's function makes the name unusable by its schema
+SELECT public.soundex(1)
+
+--# in plpgsql
+SELECT shout('x')
+
+--# in FROM
+SELECT * FROM rows_of(1)
+
+--# in ROWS FROM
+SELECT * FROM ROWS FROM (rows_of(1), generate_series(1, 2))
+
+--# in LATERAL
+SELECT * FROM items, LATERAL public.rows_of(item_id)
+
+--# with a default argument
+SELECT public.defaulted()
+
+--# planted in pg_catalog
+SELECT planted('x')
+
+--# planted in pg_catalog, qualified
+SELECT pg_catalog.planted('x')
+
+--# an overload planted in pg_catalog
+SELECT initcap(5)
+
+--# an overload planted in pg_catalog, as a column
+SELECT (q.x).initcap FROM (SELECT item_id AS x FROM items) q
+
+--# an aggregate
+SELECT leak_all(plain) FROM items
+
+--# an aggregate by its schema
+SELECT public.leak_all(plain) FROM items
+
+--# an overload of sum
+SELECT public.sum(plain) FROM items
+
+--# as a window function
+SELECT public.leak_all(plain) OVER () FROM items
+
+--# as a column of a row
+--: name_not_found
+SELECT (q.x).leak FROM (SELECT plain AS x FROM items) q
+
+--# an operator
+SELECT 'a' === 'b'
+
+--# an operator by its schema
+SELECT 'a' OPERATOR(public.===) 'b'
+
+--# an overload of an operator by its schema
+SELECT 'a' OPERATOR(public.+) 'b'
+
+--# a prefix operator by its schema
+SELECT OPERATOR(public.@@@) 'x'
+
+--# an overload of = by its schema
+SELECT 5 OPERATOR(public.=) '5'::text
+
+--# an operator planted in pg_catalog
+SELECT 'a'::text ## 'b'::text
+
+--# an operator planted in pg_catalog, qualified
+SELECT 'a'::text OPERATOR(pg_catalog.##) 'b'::text
+
+--# an operator in ANY
+SELECT 'a' OPERATOR(public.===) ANY (ARRAY['b'])
+
+--# an operator over a sub-select
+SELECT 'a' OPERATOR(public.===) ANY (SELECT 'b')
+
+--# ORDER BY USING an operator
+SELECT plain FROM items ORDER BY plain USING OPERATOR(public.===)
+
+--# a domain
+SELECT 'x'::leaking
+
+--# a domain in CAST
+SELECT CAST('x' AS public.leaking)
+
+--# a domain over a domain
+SELECT 'x'::leaking_within
+
+--# a domain that reads a file
+SELECT 'x'::reading
+
+--# an array of a domain
+SELECT ARRAY['x']::leaking[]
+
+--# a domain in a column definition
+SELECT * FROM json_to_recordset('[{"a": "x"}]') AS t (a leaking)
+
+--# a domain in JSON_TABLE
+SELECT * FROM JSON_TABLE('["x"]', '$[*]' COLUMNS (a leaking PATH '$'))
+
+--# a domain in RETURNING
+SELECT JSON_VALUE('"x"', '$' RETURNING leaking)
+
+--# a cast with a function
+SELECT tone::integer FROM items
+
+--# a cast with a function, of a value whose type cannot be told
+SELECT coalesce(tone, 'dark')::integer FROM items
+
+--# a cast between PostgreSQL's own types
+SELECT item_id::date FROM items
+
+--# a cast between PostgreSQL's own types, of a literal
+SELECT 5::date
+
+--# a cast of an array's elements
+SELECT numbers::date[] FROM items
+
+--# a cast that cannot be told from the tree
+SELECT (item_id + 1)::date FROM items
+
+--# a composite type
+SELECT ROW(1, 'x')::money_pair
+
+--# a value whose type has an implicit cast
+--: name_not_found
+SELECT length(price) FROM items
+
+--# such a value as text
+--: name_not_found
+SELECT price::text FROM items
+
+--# a view over a function
+SELECT * FROM leaking_view
+
+--# a view over a view over a function
+SELECT * FROM behind_view
+
+--# a view that reads a file
+SELECT * FROM file_view
+
+--# a view over the catalogue
+SELECT * FROM role_view
+
+--# a view over another server
+SELECT * FROM remote_view
+
+--# a view in a sub-select
+SELECT count(*) FROM items WHERE EXISTS (SELECT 1 FROM behind_view)
+
+--# another server
+SELECT * FROM dblink('dbname=postgres', 'SELECT 1') AS t (one integer)
+
+--# another server by its schema
+SELECT * FROM public.dblink('dbname=postgres', 'SELECT 1') AS t (one integer)
+
+--# a query in text
+SELECT * FROM crosstab('SELECT 1, 2, 3') AS t (one integer, two integer)
+
+--# a query in text, walking a tree
+SELECT * FROM connectby('items', 'item_id', 'item_id', '1', 0) AS t (one integer, two integer, three integer)
+
+--# a setting of an extension
+SELECT set_limit(0.1)
+
+--# a type function of an extension
+SELECT citext_cmp('a', 'b')
+
+--# a sampling method of the database
+SELECT * FROM items TABLESAMPLE public.leak (1)
