@@ -114,6 +114,7 @@ class DatasetSpec:
     design: Mapping[str, Any] | None = None  # Any: the design's document, modelled when weighting reads it
     design_decision: str = "open"
     personal_data: str = "hidden"
+    database: str = ""
     policies: Policies = NO_POLICIES
     merges: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None  # None: as the system setting says
     additions: Additions = NOTHING_ADDED

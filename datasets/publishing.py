@@ -281,6 +281,7 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
         connection_id=entry.connection_id,
         sealed_dsn=entry.connection,
         name=entry.dataset.name,
+        database=entry.dataset.database,
         title=document["title"],
         description=document["description"],
         dataset_type=document["dataset_type"],

@@ -42,6 +42,8 @@ class Vocabulary:
     unknown_routines: frozenset[RoutineName]  # what a view or a domain may not run either
     attributes: frozenset[str]  # of composite types
     by_spelling: Mapping[str, TypeSpec]
+    shadowed: frozenset[str]  # functions that may run, had they not their name in common with one that may not
+    is_empty: bool  # nothing is added that a value could meet
 
     def knows_operator(self, name: str) -> bool:
         return name in self.operators or name in self.refused_operators
@@ -85,6 +87,10 @@ def build_vocabulary(additions: Additions) -> Vocabulary:
         refused_casts=casts,
         implicit_casts=frozenset((item.source, item.target) for item in additions.casts if item.context == "implicit"),
         unknown_routines=unknown,
+        shadowed=frozenset(
+            item.name for item in additions.routines if is_callable(item) and name_of(item) in uncallable
+        ),
+        is_empty=not (additions.types or additions.operators or additions.casts),
         by_spelling={item.written: item for item in additions.types},
         attributes=frozenset(name for item in additions.types for name in item.attributes),
     )

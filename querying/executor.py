@@ -12,6 +12,8 @@ from config.errors import GatewayError, QueryFailed, QueryRefused, QueryTimeout,
 from datasets.catalog import DatasetSpec
 from querying.pools import Pools
 from querying.results import Column, QueryResult, Value, to_value
+from querying.sql.limit import EXPLAIN
+from querying.sql.output import AS_DOUBLE, AS_TEXT, as_printed
 from querying.sql.plan import QueryPlan
 
 CHUNK_ROWS = 200
@@ -39,6 +41,10 @@ TELLING_STATES = frozenset(
         "42P20",  # windowing_error
         "42P19",  # invalid_recursion
     }
+)
+# scalar types that are printed by PostgreSQL, as arrays, ranges and composites are
+PRINTED_TYPES = frozenset(
+    {"bit", "box", "char", "circle", "line", "lseg", "path", "point", "polygon", "record", "varbit"}
 )
 VALUE_ERRORS = {
     "22012": ("Division by zero.", "Guard the divisor with NULLIF(x, 0)."),
@@ -113,6 +119,9 @@ async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, *, max_bytes: 
     # a prepared statement is the extended protocol: it refuses "SELECT 1; COMMIT; DELETE ..."
     statement = await connection.prepare(plan.sql)
     columns = tuple(Column(attribute.name, _type_name(attribute.type)) for attribute in statement.get_attributes())
+    templates = _templates(statement.get_attributes())
+    if templates and plan.query_type != EXPLAIN:
+        statement = await connection.prepare(as_printed(plan.sql, [column.name for column in columns], templates))
     cursor = await statement.cursor()
     rows: list[tuple[Value, ...]] = []
     size = 0
@@ -129,6 +138,17 @@ async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, *, max_bytes: 
             rows.append(row)
         if len(chunk) < CHUNK_ROWS and len(rows) <= plan.max_rows:
             return QueryResult(columns, tuple(rows))
+
+
+def _templates(attributes: Sequence[Any]) -> dict[int, str]:  # Any: asyncpg.Attribute
+    """How to ask for what the driver would not give as PostgreSQL prints it, by position."""
+    found = {}
+    for position, attribute in enumerate(attributes):
+        if attribute.type.name == "float4":
+            found[position] = AS_DOUBLE
+        elif attribute.type.kind != "scalar" or attribute.type.name in PRINTED_TYPES:
+            found[position] = AS_TEXT
+    return found
 
 
 def _type_name(kind: Any) -> str:  # Any: asyncpg.Type

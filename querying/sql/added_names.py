@@ -23,16 +23,16 @@ OWN_FUNCTIONS: Final = ALLOWED_FUNCTIONS | {"current_setting"}
 def function_schemas(parts: Parts, vocabulary: Vocabulary) -> Parts:
     """Where a function of this name may be called, PostgreSQL's own first."""
     *qualifier, name = parts
-    planted = BUILT_IN in vocabulary.refused_functions.get(name, ())
-    own = (BUILT_IN,) if name in OWN_FUNCTIONS and not planted else ()
+    if BUILT_IN in vocabulary.refused_functions.get(name, ()) and qualifier in ([], [BUILT_IN]):
+        return ()
+    own = (BUILT_IN,) if name in OWN_FUNCTIONS else ()
     found = own + tuple(schema for schema in vocabulary.functions.get(name, ()) if schema != BUILT_IN)
     return found if not qualifier else tuple(schema for schema in found if [schema] == qualifier)
 
 
 def operator_schemas(parts: Parts, vocabulary: Vocabulary) -> Parts:
     *qualifier, name = parts
-    planted = any(operator.schema == BUILT_IN for operator in vocabulary.refused_operators.get(name, ()))
-    own = (BUILT_IN,) if name in ALLOWED_OPERATORS and not planted else ()
+    own = (BUILT_IN,) if name in ALLOWED_OPERATORS else ()
     # an operator that nobody approved may stand beside these: bind rules it out by its operands
     added = sorted({operator.schema for operator in vocabulary.operators.get(name, ())} - {BUILT_IN})
     found = own + tuple(added)
@@ -47,10 +47,6 @@ def type_schemas(parts: Parts, vocabulary: Vocabulary) -> Parts:
 
 
 def added_types(name: str, vocabulary: Vocabulary) -> tuple[TypeSpec, ...]:
-    """The types that a cast may name: composite ones may hold a domain, so they are left out."""
+    """The types of this name, save those whose values may run what nobody approved."""
     element = name[1:] if name.startswith("_") and name not in vocabulary.types else name
-    return tuple(
-        kind
-        for kind in vocabulary.types.get(element, ())
-        if kind.kind != "composite" and kind.written not in vocabulary.unusable_types
-    )
+    return tuple(kind for kind in vocabulary.types.get(element, ()) if kind.written not in vocabulary.unusable_types)

@@ -60,6 +60,7 @@ ALLOWED_TYPES: Final = frozenset(
         "numrange",
         "oid",
         "path",
+        "pg_lsn",
         "point",
         "polygon",
         "record",

@@ -34,6 +34,7 @@ from querying.sql.value_types import (
     LITERAL,
     common_type,
     element_of,
+    possible_types,
     type_of,
     type_of_column,
     written_type,
@@ -43,6 +44,22 @@ from querying.sql.walk import children, names, walk
 NAMED: Final = frozenset({pg.AEXPR_OP, pg.AEXPR_OP_ALL, pg.AEXPR_OP_ANY})
 ARRAYS: Final = frozenset({pg.AEXPR_IN, pg.AEXPR_OP_ALL, pg.AEXPR_OP_ANY})
 BETWEEN: Final = frozenset({pg.AEXPR_BETWEEN, pg.AEXPR_BETWEEN_SYM, pg.AEXPR_NOT_BETWEEN, pg.AEXPR_NOT_BETWEEN_SYM})
+# Functions and literals give these without a column or a cast that says so.
+EVERYDAY_TYPES: Final = (
+    TEXTS
+    | NUMBERS
+    | {
+        "boolean",
+        "bytea",
+        "date",
+        "interval",
+        "json",
+        "jsonb",
+        "record",
+        "timestamp with time zone",
+        "timestamp without time zone",
+    }
+)
 TEXT: Final = pg.TypeName(
     names=[pg.Node(string=pg.String(sval=BUILT_IN)), pg.Node(string=pg.String(sval="text"))], typemod=-1, location=-1
 )
@@ -63,7 +80,8 @@ class Use(NamedTuple):
 class Binding:
     draft: Draft
     reading: Reading
-    added: frozenset[str]  # types of the database that a value of this statement may have
+    types: frozenset[str]  # that a value of this statement may have
+    added: frozenset[str]  # those of them that are not PostgreSQL's own
     path: set[str] = field(default_factory=set)
     open_uses: list[Use] = field(default_factory=list)
     open_names: set[str] = field(default_factory=set)
@@ -85,7 +103,8 @@ def bind(draft: Draft) -> Draft:
         draft = replace(draft, messages=tuple(walk(draft.select)))
     reading = read_scopes(draft.select, find_table=partial(find_table, draft))
     name_columns(reading)
-    binding = Binding(draft, reading, added_types_in(draft.dataset, reading))
+    found = types_in(draft.dataset, reading)
+    binding = Binding(draft, reading, found, found & draft.dataset.vocabulary.by_spelling.keys())
     check_views(binding)
     check_casts(binding)
     for message, scope in reading.expressions:
@@ -110,11 +129,21 @@ def bind_call(binding: Binding, call: pg.FuncCall, scope: Scope) -> None:
     if len(parts) > 1:
         return
     own, *others = function_schemas(parts, binding.dataset.vocabulary)
+    if parts[0] in binding.dataset.vocabulary.shadowed:
+        check_shadowed(binding, call, scope)
     if others and any(may_be_added(binding, argument, scope) for argument in arguments_of(call)):
         leave_open(binding, parts[0], others)
         binding.open_uses.append(Use(call, parts[0], None, CANNOT_TELL))
     else:
         prefix(call.funcname, own)
+
+
+def check_shadowed(binding: Binding, call: pg.FuncCall, scope: Scope) -> None:
+    """An extension's function that cannot be called must not make way for PostgreSQL's own of that name."""
+    name = names(call.funcname)[-1]
+    if any(may_be_added(binding, argument, scope) for argument in arguments_of(call)):
+        what = f"{name}() is not allowed here: a function that nobody approved shares its name"
+        raise binding.refusal(what, call, hint=f"Cast its arguments to PostgreSQL's own types. {ASK_FOR_APPROVAL}")
 
 
 def arguments_of(call: pg.FuncCall) -> Iterator[pg.Node]:
@@ -247,7 +276,7 @@ def resolve(binding: Binding, use: Use) -> None:
     """Qualify the operator with pg_catalog unless one of an extension may be meant."""
     if use.named and len(use.named) > 1:
         schema = use.named[0].string.sval
-        check_use(binding, use, set() if schema == BUILT_IN else {schema})
+        check_use(binding, use, {schema})
         return
     vocabulary = binding.dataset.vocabulary
     if not vocabulary.knows_operator(use.name):
@@ -262,6 +291,7 @@ def resolve(binding: Binding, use: Use) -> None:
     else:
         prefix(use.named, BUILT_IN)
         if use.named:
+            check_use(binding, use, {BUILT_IN})
             return
     binding.open_uses.append(use)
 
@@ -271,9 +301,15 @@ def may_mean(binding: Binding, use: Use, operator: OperatorSpec) -> bool:
     if (use.left is None) != (operator.left == ""):
         return False
     sides = [(operator.right, use.right)] + ([] if use.left is None else [(operator.left, use.left)])
-    added = {element_of(declared) for declared, _ in sides} & binding.dataset.vocabulary.by_spelling.keys()
-    # a value of an added type comes from a column, a cast or a function that has it
-    return added <= binding.added and all(may_take(binding, declared, found) for declared, found in sides)
+    own_types = binding.dataset.vocabulary.by_spelling.keys()
+    added = [(declared, found) for declared, found in sides if element_of(declared) in own_types]
+    # a value of an added type comes from a column, a cast or a function that has it; a literal follows the other side
+    met = all(found == LITERAL or element_of(declared) in binding.added for declared, found in added)
+    return (
+        met
+        and (not added or any(found != LITERAL for _, found in sides))
+        and all(may_take(binding, declared, found) for declared, found in sides)
+    )
 
 
 def may_take(binding: Binding, declared: str, found: str) -> bool:
@@ -285,11 +321,9 @@ def may_take(binding: Binding, declared: str, found: str) -> bool:
 
 def check_open_uses(binding: Binding) -> None:
     """What the search path decides must not decide for something that nobody approved."""
-    if not binding.path:
-        return
     vocabulary = binding.dataset.vocabulary
     for use in binding.open_uses:
-        check_use(binding, use, binding.path)
+        check_use(binding, use, {BUILT_IN, *binding.path})
     for reference, _ in binding.reading.references:
         name = names(reference.fields)[-1]
         schemas = vocabulary.refused_functions.get(name, ())
@@ -320,10 +354,10 @@ def leave_open(binding: Binding, name: str, schemas: Iterable[str]) -> None:
 
 # ── casts ────────────────────────────────────────────────────────────────────────────────────────────────────
 def check_casts(binding: Binding) -> None:
-    """An implicit cast between PostgreSQL's own types could be applied to any value of the statement."""
+    """An implicit cast could be applied wherever the statement may have a value of its source type."""
     for cast in binding.dataset.vocabulary.refused_casts:
-        own = not {cast.source, cast.target} & binding.dataset.vocabulary.by_spelling.keys()
-        met = binding.reading.tables if own else cast.target in binding.added
+        everywhere = cast.source in EVERYDAY_TYPES and cast.target not in binding.dataset.vocabulary.by_spelling
+        met = binding.reading.tables if everywhere else cast.source in binding.types or cast.target in binding.added
         if cast.context == "implicit" and met:
             raise QueryRefused(
                 f"The database turns {cast.source} into {cast.target} by {'.'.join(cast.routine)}(), which nobody "
@@ -339,13 +373,13 @@ def bind_cast(binding: Binding, cast: pg.TypeCast, scope: Scope) -> None:
     target = element_of(written_type(cast.type_name, vocabulary))
     source = element_of(binding.type_of(cast.arg, scope))
     for refused in vocabulary.refused_casts:
-        if refused.target == target and may_be_source(binding, refused, source):
+        if refused.target == target and may_be_source(binding, refused, source, possible_types(cast.arg)):
             what = f"A cast to {target} is not allowed here: it may run {'.'.join(refused.routine)}()"
             raise binding.refusal(what, cast, hint=f"Leave out the cast. {ASK_FOR_APPROVAL}")
 
 
-def may_be_source(binding: Binding, cast: CastSpec, found: str) -> bool:
-    if found == LITERAL:
+def may_be_source(binding: Binding, cast: CastSpec, found: str, possible: frozenset[str]) -> bool:
+    if found == LITERAL or (possible and cast.source not in possible):
         return False
     if found == CANNOT_TELL:
         return cast.source in binding.added or cast.source not in binding.dataset.vocabulary.by_spelling
@@ -353,15 +387,15 @@ def may_be_source(binding: Binding, cast: CastSpec, found: str) -> bool:
 
 
 # ── what the statement meets ─────────────────────────────────────────────────────────────────────────────────
-def added_types_in(dataset: DatasetSpec, reading: Reading) -> frozenset[str]:
-    """Types of the database that values of this statement may have: of columns it names, casts, functions."""
+def types_in(dataset: DatasetSpec, reading: Reading) -> frozenset[str]:
+    """Types that values of this statement may have beyond everyday ones: of columns it names, casts, functions."""
     vocabulary = dataset.vocabulary
-    if not vocabulary.by_spelling:
+    if vocabulary.is_empty:
         return frozenset()
     written = {names(reference.fields)[-1] for reference, _ in reading.references}
     everything = "*" in written or any(scope.merges_columns for scope in reading.scopes)
     everything = everything or any(
-        use.table.relname in written or use.table.alias.aliasname in written for use in reading.tables
+        not written.isdisjoint((use.table.relname, use.table.alias.aliasname)) for use in reading.tables
     )
     found = {
         element_of(vocabulary.base_type(column.type))
@@ -374,9 +408,10 @@ def added_types_in(dataset: DatasetSpec, reading: Reading) -> frozenset[str]:
             found.add(element_of(written_type(message.type_name, vocabulary)))
         elif isinstance(message, pg.FuncCall):
             *_, name = names(message.funcname)
+            found.add(name)  # macaddr(x)
             for schema in vocabulary.functions.get(name, ()):
                 found.update(element_of(without_modifier(kind)) for kind in vocabulary.returns[schema, name])
-    return frozenset(found & vocabulary.by_spelling.keys())
+    return frozenset(found)
 
 
 def check_views(binding: Binding) -> None:
@@ -417,9 +452,29 @@ BINDERS: Final[Mapping[type[Message], Bind]] = {
     pg.SubLink: bind_sublink,
     pg.TypeCast: bind_cast,
 }
+
+
+def print_plainly(_: Binding, source: pg.RangeTableFunc) -> None:
+    """PASSING ('<a/>'::xml)  ->  PASSING xml('<a/>'); the printer leaves the brackets out."""
+    while source.docexpr.HasField("type_cast") and names(source.docexpr.type_cast.type_name.names)[-1] == "xml":
+        inner = pg.Node()
+        inner.CopyFrom(source.docexpr.type_cast.arg)
+        name = [pg.Node(string=pg.String(sval=part)) for part in (BUILT_IN, "xml")]
+        call = pg.FuncCall(funcname=name, args=[inner], funcformat=pg.COERCE_EXPLICIT_CALL, location=-1)
+        source.docexpr.CopyFrom(pg.Node(func_call=call))
+
+
+def call_plainly(_: Binding, call: pg.FuncCall) -> None:
+    """xmlexists(a PASSING b)  ->  xmlexists(a, b), for the same reason."""
+    if call.funcformat == pg.COERCE_SQL_SYNTAX and names(call.funcname)[-1] == "xmlexists":
+        call.funcformat = pg.COERCE_EXPLICIT_CALL
+
+
 Qualify = Callable[[Binding, Any], None]  # Any: one message type each
 QUALIFIERS: Final[Mapping[type[Message], Qualify]] = {
     pg.CollateClause: qualify_collation,
+    pg.FuncCall: call_plainly,
+    pg.RangeTableFunc: print_plainly,
     pg.RangeTableSample: qualify_sample,
     pg.SortBy: bind_sort,
     pg.TypeName: qualify_type,

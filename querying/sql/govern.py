@@ -106,18 +106,33 @@ def substitute(draft: Draft, use: TableUse) -> None:
     subselect.alias.CopyFrom(alias)
     select = subselect.subquery.select_stmt
     if use.spec.kind == CATALOGUE:
-        shown = [Shown(table, table.visible_columns) for table in draft.dataset.tables]
-        select.CopyFrom(information_select(use.spec.name, shown=shown, database=draft.dataset.name))
+        shown = [shown_columns(table, draft) for table in draft.dataset.tables]
+        select.CopyFrom(information_select(use.spec.name, shown=shown, database=draft.dataset.database))
         return
     table = inner.range_table_sample.relation.range_var if inner.HasField("range_table_sample") else inner.range_var
     table.schemaname = use.spec.schema
     table.ClearField("alias")
+    table.ClearField("catalogname")
     select.ParseFromString(visible_select(use.spec, draft))
     select.from_clause.append(inner)
     for column, reserved in use.carried.items():
         select.target_list.append(target_node(column_node(column), reserved))
     if use.filters:
         select.where_clause.CopyFrom(conjunction(select.where_clause, use.filters))
+
+
+def shown_columns(table: TableSpec, draft: Draft) -> Shown:
+    """With the types that values have once they are governed: a domain's base type."""
+    kinds = draft.dataset.vocabulary.by_spelling
+    return Shown(
+        table,
+        tuple(
+            replace(column, type=kinds[column.type].base)
+            if column.type in kinds and kinds[column.type].kind == "domain"
+            else column
+            for column in table.visible_columns
+        ),
+    )
 
 
 def visible_select(spec: TableSpec, draft: Draft) -> bytes:
@@ -232,7 +247,7 @@ def is_governed(use: TableUse, draft: Draft) -> bool:
     select = use.scope.select
     if len(select.from_clause) != 1 or select.from_clause[0] is not use.node or use.table.HasField("alias"):
         return False
-    if use.table.schemaname != use.spec.schema or select.HasField("limit_count"):
+    if use.table.catalogname or use.table.schemaname != use.spec.schema or select.HasField("limit_count"):
         return False
     columns = use.spec.visible_columns
     shown = [target.res_target for target in select.target_list]

@@ -33,11 +33,19 @@ from querying.sql.walk import kind_of, names, unwrap, walk
 
 SYSTEM_SCHEMAS: Final = frozenset({"information_schema", "pg_catalog", "pg_temp", "pg_toast"})
 SAMPLING_METHODS: Final = frozenset({"bernoulli", "system"})
+BOOLEANS: Final = frozenset({"", "0", "1", "false", "off", "on", "true"})
+FALSE: Final = frozenset({"0", "false", "off"})
 EXPLAIN_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
-    "costs": frozenset({"", "0", "1", "false", "off", "on", "true"}),
+    "analyze": FALSE,
+    "buffers": BOOLEANS,
+    "costs": BOOLEANS,
     "format": frozenset({"json", "text", "xml", "yaml"}),
-    "summary": frozenset({"", "0", "1", "false", "off", "on", "true"}),
-    "verbose": frozenset({"", "0", "1", "false", "off", "on", "true"}),
+    "memory": BOOLEANS,
+    "settings": FALSE,
+    "summary": BOOLEANS,
+    "timing": FALSE,
+    "verbose": BOOLEANS,
+    "wal": FALSE,
 }
 CATALOGUE_HINT: Final = f"{DESCRIBE} Or read information_schema.tables, columns, table_constraints or key_column_usage."
 SETTINGS_HINT: Final = f"Settings that can be read: {', '.join(sorted(ALLOWED_SETTINGS))}."
@@ -298,7 +306,7 @@ def check_field(inspection: Inspection, message: Message, name: str) -> None:
 
 def check_table(inspection: Inspection, table: pg.RangeVar) -> None:
     schema = table.schemaname
-    if schema == INFORMATION_SCHEMA and table.relname in INFORMATION_TABLES and not table.catalogname:
+    if schema == INFORMATION_SCHEMA and table.relname in INFORMATION_TABLES:
         return
     if schema in SYSTEM_SCHEMAS or schema.startswith("pg_") or (not schema and table.relname.startswith("pg_")):
         name = f"{schema}.{table.relname}" if schema else table.relname

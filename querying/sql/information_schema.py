@@ -495,6 +495,7 @@ INFORMATION_TABLES: Final[Mapping[str, TableSpec]] = {
     )
     for name, columns in COLUMN_NAMES.items()
 }
+INFORMATION_COLUMNS: Final = frozenset(name for names in COLUMN_NAMES.values() for name in names)
 ROW_MAKERS: Final[Mapping[str, Callable[[Sequence[Shown]], Iterator[Row]]]] = {
     "columns": column_rows,
     "key_column_usage": key_rows,

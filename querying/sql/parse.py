@@ -17,6 +17,8 @@ from config.errors import QueryRefused, SqlInvalid
 MAX_SIZE_BYTES: Final = 32 * 1024
 MAX_TOKENS: Final = 4_000
 WRITE_LESS: Final = "Write a shorter statement; a list of many values is better written as a range or a join."
+NOT_PRINTABLE: Final = "This statement cannot be printed from its tree, so it is not run."
+PLAINER: Final = "Write it in a plainer form."
 UNSAID: Final = frozenset({pg.ASCII_59, pg.C_COMMENT, pg.SQL_COMMENT})
 
 # protobuf's default stops at depth 100: a sum of 50 terms. Depth is bounded by MAX_TOKENS instead.
@@ -62,7 +64,10 @@ def parse_statement(sql: str) -> Statement:
 
 def parse_printed(sql: str) -> Statement:
     """What `print_tree` gave, as a tree again; longer than a caller's own text may be."""
-    return Statement(sql, parse_tree(sql))
+    try:
+        return Statement(sql, parse_tree(sql))
+    except SqlInvalid as error:
+        raise QueryRefused(NOT_PRINTABLE, hint=PLAINER) from error
 
 
 def print_tree(tree: pg.ParseResult) -> str:
@@ -70,9 +75,7 @@ def print_tree(tree: pg.ParseResult) -> str:
     try:
         return postgast.deparse(tree)
     except (postgast.PgQueryError, UnicodeDecodeError) as error:
-        raise QueryRefused(
-            "This statement cannot be printed from its tree, so it is not run.", hint="Write it in a plainer form."
-        ) from error
+        raise QueryRefused(NOT_PRINTABLE, hint=PLAINER) from error
 
 
 def fingerprint(sql: str) -> str:

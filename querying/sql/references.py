@@ -33,13 +33,14 @@ def check_reference(draft: Draft, reference: pg.ColumnRef, scope: Scope) -> None
 
 def shorten(draft: Draft, reference: pg.ColumnRef, parts: tuple[str, ...], scope: Scope) -> tuple[str, ...]:
     """`public.users.id` becomes `users.id`: the sub-select has no schema."""
-    schema, table = parts[-3], parts[-2]
-    if len(parts) > 3 or not any(is_table(item, schema, table) for level in scope.chain() for item in level.relations):
+    *database, schema, table, _ = parts
+    found = any(is_table(item, schema, table) for level in scope.chain() for item in level.relations)
+    if not found or database not in ([], [draft.dataset.database]):
         what = f"{'.'.join(parts)} names no table of this FROM clause"
         hint = "Give the table an alias and write alias.column."
         raise not_found(draft.statement, what, reference, hint=hint)
-    del reference.fields[0]
-    return parts[1:]
+    del reference.fields[: len(parts) - 2]
+    return parts[-2:]
 
 
 def is_table(relation: Relation, schema: str, name: str) -> bool:

@@ -20,7 +20,7 @@ DESCRIBE = "Call describe_dataset for the tables and columns of this dataset."
 def find_table(draft: Draft, table: pg.RangeVar) -> TableSpec:
     """The approved table of that name, or `NameNotFound` with the nearest names."""
     written = ".".join(part for part in (table.catalogname, table.schemaname, table.relname) if part)
-    if table.catalogname:
+    if table.catalogname not in ("", draft.dataset.database):
         hint = f"Write {table.schemaname}.{table.relname}; datasets do not mix."
         raise not_found(draft.statement, f"{written} names another database", table, hint=hint)
     if table.schemaname == INFORMATION_SCHEMA and table.relname in INFORMATION_TABLES:

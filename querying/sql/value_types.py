@@ -12,6 +12,7 @@ from typing import Final
 from postgast import pg_query_pb2 as pg
 
 from datasets.catalog import DatasetSpec
+from datasets.policies import MOMENTS, NUMBERS
 from datasets.vocabulary import Vocabulary
 from querying.sql.scopes import Origin, Scope, origin_of
 from querying.sql.walk import names, unwrap
@@ -35,6 +36,67 @@ SPELLING: Final[Mapping[str, str]] = {
 }
 COMPARISONS: Final = frozenset({"!~", "!~*", "!~~", "!~~*", "<", "<=", "<>", "=", ">", ">=", "~", "~*", "~~", "~~*"})
 TESTS: Final = (pg.BoolExpr, pg.BooleanTest, pg.NullTest)
+MOMENT_RESULTS: Final = MOMENTS | {"interval", "time with time zone", "time without time zone"}
+COMPUTED: Final = (
+    NUMBERS
+    | MOMENT_RESULTS
+    | {
+        "box",
+        "circle",
+        "inet",
+        "jsonb",
+        "macaddr",
+        "macaddr8",
+        "money",
+        "path",
+        "pg_lsn",
+        "point",
+    }
+)
+ARITHMETIC: Final = frozenset({"%", "*", "+", "-", "/", "^"})
+MOMENT_FUNCTIONS: Final = frozenset(
+    {"age", "clock_timestamp", "date_bin", "date_trunc", "make_date", "make_interval", "make_timestamp", "now"}
+)
+NUMBER_FUNCTIONS: Final = frozenset(
+    {
+        "abs",
+        "avg",
+        "ceil",
+        "ceiling",
+        "corr",
+        "count",
+        "cume_dist",
+        "date_part",
+        "dense_rank",
+        "div",
+        "exp",
+        "extract",
+        "floor",
+        "length",
+        "ln",
+        "log",
+        "mod",
+        "ntile",
+        "percent_rank",
+        "percentile_cont",
+        "power",
+        "random",
+        "rank",
+        "round",
+        "row_number",
+        "sign",
+        "sqrt",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "sum",
+        "trunc",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "width_bucket",
+    }
+)
 RESULTS: Final[Mapping[str, str]] = {
     "char_length": "integer",
     "concat": "text",
@@ -95,6 +157,17 @@ def simple_type(node: pg.Node, scope: Scope, dataset: DatasetSpec) -> str:
     if isinstance(value, TESTS) or (isinstance(value, pg.A_Expr) and value.name[-1].string.sval in COMPARISONS):
         return "boolean"
     return CANNOT_TELL
+
+
+def possible_types(node: pg.Node) -> frozenset[str]:
+    """The only types that a computed value may have among PostgreSQL's own; none where every type is possible."""
+    value = unwrap(node)
+    if isinstance(value, pg.A_Expr):
+        return COMPUTED if value.kind == pg.AEXPR_OP and value.name[-1].string.sval in ARITHMETIC else frozenset()
+    name = value.funcname[-1].string.sval if isinstance(value, pg.FuncCall) else ""
+    if name in MOMENT_FUNCTIONS:
+        return MOMENT_RESULTS
+    return COMPUTED if name in NUMBER_FUNCTIONS else frozenset()
 
 
 def type_of_constant(constant: pg.A_Const) -> str:
