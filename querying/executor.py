@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,8 @@ GRACE_S = 5.0
 # how a connection fails that the server has closed
 BROKEN = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 ROLLBACK_TIMEOUT_S = 3.0
+Attributes = Sequence[Any]  # Any: asyncpg.Attribute
+Describe = Callable[[QueryPlan], Awaitable[Attributes]]
 LEAVING: set[asyncio.Task[QueryResult]] = set()
 # states whose own message names only what the caller wrote, never a value of a row or a name behind a view
 TELLING_STATES = frozenset(
@@ -44,7 +47,7 @@ TELLING_STATES = frozenset(
 )
 # scalar types that are printed by PostgreSQL, as arrays, ranges and composites are
 PRINTED_TYPES = frozenset(
-    {"bit", "box", "char", "circle", "line", "lseg", "path", "point", "polygon", "record", "varbit"}
+    {"bit", "box", "char", "circle", "line", "lseg", "path", "pg_lsn", "point", "polygon", "record", "varbit"}
 )
 VALUE_ERRORS = {
     "22012": ("Division by zero.", "Guard the divisor with NULLIF(x, 0)."),
@@ -77,7 +80,7 @@ async def _execute(
     async with pools.connection(dataset) as connection:
         try:
             async with asyncio.timeout(timeout_s):
-                return await _in_transaction(connection, plan, max_bytes)
+                return await _in_transaction(connection, plan, partial(_describe, pools, dataset), max_bytes)
         except TimeoutError:
             connection.terminate()
             raise QueryTimeout("The database did not answer within the time limit.") from None
@@ -88,15 +91,26 @@ async def _execute(
             raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
 
 
-async def _in_transaction(connection: asyncpg.Connection, plan: QueryPlan, max_bytes: int) -> QueryResult:
+async def _in_transaction(
+    connection: asyncpg.Connection, plan: QueryPlan, describe: Describe, max_bytes: int
+) -> QueryResult:
     transaction = connection.transaction(readonly=True)
     await transaction.start()
     try:
         if plan.search_path:
             await connection.execute(set_search_path(plan.search_path))
-        return await _fetch(connection, plan, max_bytes=max_bytes)
+        return await _fetch(connection, plan, describe, max_bytes=max_bytes)
     finally:
         await _roll_back(connection, transaction)
+
+
+async def _describe(pools: Pools, dataset: DatasetSpec, plan: QueryPlan) -> Attributes:
+    """The outputs of a plan, told by a connection that decodes nothing."""
+    async with pools.plain_connection(dataset) as connection:
+        if plan.search_path:
+            await connection.execute(set_search_path(plan.search_path).replace("SET LOCAL", "SET"))
+        attributes: Attributes = (await connection.prepare(plan.sql)).get_attributes()
+        return attributes
 
 
 def set_search_path(schemas: Sequence[str]) -> str:
@@ -115,12 +129,18 @@ async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None: 
         connection.terminate()
 
 
-async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, *, max_bytes: int) -> QueryResult:
+async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, describe: Describe, *, max_bytes: int) -> QueryResult:
     # a prepared statement is the extended protocol: it refuses "SELECT 1; COMMIT; DELETE ..."
-    statement = await connection.prepare(plan.sql)
-    columns = tuple(Column(attribute.name, _type_name(attribute.type)) for attribute in statement.get_attributes())
-    templates = _templates(statement.get_attributes())
-    if templates and plan.query_type != EXPLAIN:
+    try:
+        statement = await connection.prepare(plan.sql)
+        attributes = statement.get_attributes()
+    except asyncpg.UnsupportedClientFeatureError:
+        # ranges and composites of types that are read as text: elsewhere they can be described, here printed
+        attributes = await describe(plan)
+        statement = None
+    columns = tuple(Column(attribute.name, _type_name(attribute.type)) for attribute in attributes)
+    templates = {} if plan.query_type == EXPLAIN else _templates(attributes)
+    if templates or statement is None:
         statement = await connection.prepare(as_printed(plan.sql, [column.name for column in columns], templates))
     cursor = await statement.cursor()
     rows: list[tuple[Value, ...]] = []
@@ -140,7 +160,7 @@ async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, *, max_bytes: 
             return QueryResult(columns, tuple(rows))
 
 
-def _templates(attributes: Sequence[Any]) -> dict[int, str]:  # Any: asyncpg.Attribute
+def _templates(attributes: Attributes) -> dict[int, str]:
     """How to ask for what the driver would not give as PostgreSQL prints it, by position."""
     found = {}
     for position, attribute in enumerate(attributes):

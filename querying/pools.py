@@ -36,6 +36,7 @@ class Pools:
         self._session = session_settings(query_timeout_ms)
         self._pools: dict[str, asyncpg.Pool] = {}
         self._opening = asyncio.Lock()
+        self._describing = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -56,6 +57,16 @@ class Pools:
             yield connection
         finally:
             await asyncio.shield(_release(pool, connection))
+
+    @asynccontextmanager
+    async def plain_connection(self, dataset: DatasetSpec) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of its own without the pool's codecs, for what they cannot describe; one at a time."""
+        async with self._describing:
+            connection = await open_connection(self._open_target(dataset.sealed_dsn), server_settings=self._session)
+            try:
+                yield connection
+            finally:
+                connection.terminate()
 
     async def _pool(self, dataset: DatasetSpec) -> asyncpg.Pool:
         async with self._opening:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import math
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -52,42 +49,10 @@ def _name_of_float(raw: float) -> str:
 
 
 def to_text(raw: Any) -> str:  # Any: whatever asyncpg decodes
-    """PostgreSQL's text form of a value inside an array, a range or a composite, or of an uncommon type."""
-    if raw is None:
-        return "NULL"
-    if isinstance(raw, bool):
-        return "t" if raw else "f"
-    if isinstance(raw, float):
-        return repr(raw) if math.isfinite(raw) else _name_of_float(raw)
+    """A scalar as PostgreSQL prints it; what is made of several values comes as text already."""
     if isinstance(raw, bytes | bytearray | memoryview):
         return "\\x" + bytes(raw).hex()
-    if isinstance(raw, list | tuple):
-        opening, closing = ("{", "}") if isinstance(raw, list) else ("(", ")")
-        return opening + ",".join(_quote_element(item) for item in raw) + closing
-    if isinstance(raw, Mapping):  # asyncpg.Record of a composite
-        return "(" + ",".join(_quote_element(item) for item in raw.values()) + ")"
-    if hasattr(raw, "lower_inc"):  # asyncpg.Range
-        return _range_text(raw)
-    if isinstance(raw, datetime.date | datetime.datetime):
-        return raw.isoformat(" ") if isinstance(raw, datetime.datetime) else raw.isoformat()
-    if isinstance(raw, uuid.UUID | ipaddress.IPv4Address | ipaddress.IPv6Address):
-        return str(raw)
     return str(raw)
-
-
-def _quote_element(item: Any) -> str:  # Any: whatever asyncpg decodes
-    text = to_text(item)
-    if isinstance(item, str) and (text == "" or text.upper() == "NULL" or any(mark in text for mark in '{},"\\() ')):
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return text
-
-
-def _range_text(raw: Any) -> str:  # Any: asyncpg.Range, which this module does not know
-    if raw.isempty:
-        return "empty"
-    lower = "" if raw.lower is None else to_text(raw.lower)
-    upper = "" if raw.upper is None else to_text(raw.upper)
-    return f"{'[' if raw.lower_inc else '('}{lower},{upper}{']' if raw.upper_inc else ')'}"
 
 
 # ── text forms ───────────────────────────────────────────────────────────────────────────────────────────────

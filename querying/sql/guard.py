@@ -22,7 +22,7 @@ from querying.sql.allowed_types import ALLOWED_TYPES
 from querying.sql.column_notation import REFUSED_AFTER_A_DOT
 from querying.sql.draft import RESERVED, Draft
 from querying.sql.hints import FUNCTION_HINTS, NODE_HINTS, NODE_NAMES
-from querying.sql.information_schema import INFORMATION_TABLES
+from querying.sql.information_schema import INFORMATION_COLUMNS, INFORMATION_TABLES
 from querying.sql.information_schema import SCHEMA as INFORMATION_SCHEMA
 from querying.sql.output_names import OUTPUT_NAMES
 from querying.sql.parse import Statement
@@ -82,9 +82,8 @@ def guard(draft: Draft) -> Draft:
     show_as_select(statement.tree.stmts[0].stmt)
     root = unwrap(statement.tree.stmts[0].stmt)
     vocabulary = draft.dataset.vocabulary
-    inspection = Inspection(
-        statement, vocabulary, {*draft.dataset.visible_names, *vocabulary.attributes}, draft.printed
-    )
+    known = {*draft.dataset.visible_names, *vocabulary.attributes, *INFORMATION_COLUMNS}
+    inspection = Inspection(statement, vocabulary, known, draft.printed)
     check_root(inspection, root)
     messages = walk(root)
     for message in messages:
@@ -189,6 +188,9 @@ def check_function(inspection: Inspection, call: pg.FuncCall) -> None:
     if parts[-1] == "current_setting" and parts[:-1] in ((), (BUILT_IN,)):
         check_setting(inspection, call)
     found = function_schemas(parts, inspection.vocabulary)
+    if not found and parts[-1] in {*ALLOWED_FUNCTIONS, *inspection.vocabulary.shadowed}:
+        what = f"{'.'.join(parts)}() is not allowed: a function that nobody approved shares its name"
+        raise inspection.refusal(what, call, hint="Ask an administrator to approve that function for this dataset.")
     if not found:
         raise inspection.refusal(f"{'.'.join(parts)}() is not allowed", call, hint=function_hint(parts))
     if len(found) > 1 and BUILT_IN not in found:

@@ -54,6 +54,7 @@ COMPUTED: Final = (
     }
 )
 ARITHMETIC: Final = frozenset({"%", "*", "+", "-", "/", "^"})
+SAME_TYPE_FUNCTIONS: Final = frozenset({"any_value", "first_value", "lag", "last_value", "lead", "max", "min"})
 MOMENT_FUNCTIONS: Final = frozenset(
     {"age", "clock_timestamp", "date_bin", "date_trunc", "make_date", "make_interval", "make_timestamp", "now"}
 )
@@ -162,12 +163,20 @@ def simple_type(node: pg.Node, scope: Scope, dataset: DatasetSpec) -> str:
 def possible_types(node: pg.Node) -> frozenset[str]:
     """The only types that a computed value may have among PostgreSQL's own; none where every type is possible."""
     value = unwrap(node)
+    while isinstance(value, pg.FuncCall) and value.args and value.funcname[-1].string.sval in SAME_TYPE_FUNCTIONS:
+        value = unwrap(value.args[0])
     if isinstance(value, pg.A_Expr):
-        return COMPUTED if value.kind == pg.AEXPR_OP and value.name[-1].string.sval in ARITHMETIC else frozenset()
+        if value.kind != pg.AEXPR_OP or value.name[-1].string.sval not in ARITHMETIC:
+            return frozenset()
+        return MOMENT_RESULTS if is_moment(value.lexpr) or is_moment(value.rexpr) else COMPUTED
     name = value.funcname[-1].string.sval if isinstance(value, pg.FuncCall) else ""
     if name in MOMENT_FUNCTIONS:
         return MOMENT_RESULTS
     return COMPUTED if name in NUMBER_FUNCTIONS else frozenset()
+
+
+def is_moment(node: pg.Node) -> bool:
+    return node.HasField("type_cast") and node.type_cast.type_name.names[-1].string.sval in {"interval", "timestamptz"}
 
 
 def type_of_constant(constant: pg.A_Const) -> str:

@@ -23,6 +23,7 @@ from datasets.access import Principal
 from datasets.approval import approve_dataset
 from datasets.models import Dataset
 from datasets.registration import deactivate_dataset
+from datasets.routines import approve_routines
 from logs_analytics.models import QueryLog
 from logs_analytics.records import moment_of
 from querying import services
@@ -220,6 +221,108 @@ async def test_odd_values_have_a_form(shop: Dataset, engine: Engine) -> None:
         '{"a b","c\\"d",NULL}', "[1,5)", '{"a": [1, 2]}', "\\xdeadbeef", "(1,x)",
         "0b1c5d3e-0000-4000-8000-000000000000", "1", "2",
     ]  # fmt: skip
+
+
+async def test_values_print_as_postgresql_prints_them(shop: Dataset, engine: Engine) -> None:
+    """Also those that the driver cannot decode, or decodes to other digits."""
+    values = {
+        "daterange('2026-01-01', '2026-02-01')": "[2026-01-01,2026-02-01)",
+        "tstzrange('2026-01-01', NULL)": '["2026-01-01 00:00:00+00",)',
+        "range_agg(numrange(1.5, 2.5))": "{[1.5,2.5)}",
+        "ARRAY[date '2026-01-01', NULL]": "{2026-01-01,NULL}",
+        "ROW(date '2026-01-01', 1, NULL)": "(2026-01-01,1,)",
+        "array_agg(ROW(1, interval '1 day'))": '{"(1,\\"1 day\\")"}',
+        "B'101'": "101",
+        "box(point(0, 0), point(1, 1))": "(1,1),(0,0)",
+        "0.1::real": "0.1",
+        "'NaN'::real": "NaN",
+        "'{0.1,1}'::real[]": "{0.1,1}",
+        "'x'::\"char\"": "x",
+        "NULL::daterange": "None",
+        "'192.168.0.0/24'::cidr": "192.168.0.0/24",
+        "'{\"a\": 1}'::jsonb": '{"a": 1}',
+    }
+
+    answered = await ask(engine, f"SELECT {', '.join(values)} FROM generate_series(1, 1)")
+
+    assert answered.value is not None, answered.error
+    assert [str(value) for value in answered.value.rows[0]] == list(values.values())
+    assert answered.value.columns[0].type == "daterange"
+    assert answered.value.columns[2].name == "range_agg"
+
+
+async def test_whole_rows_can_be_shown(shop: Dataset, engine: Engine) -> None:
+    answered = await ask(engine, "SELECT u FROM users u ORDER BY id LIMIT 1")
+
+    assert answered.value is not None, answered.error
+    assert str(answered.value.rows[0][0]).startswith("(1,")
+
+
+ADDED = """
+CREATE EXTENSION citext;
+CREATE TABLE people (id int PRIMARY KEY, name citext, email text, state text, nccs text);
+INSERT INTO people VALUES (1, 'Ana', 'ana@example.org', 'Kerala', 'A1'), (2, 'ANA', 'bob@example.org', 'Delhi', 'C');
+CREATE FUNCTION initials(value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.left(value, 1) $$;
+GRANT SELECT ON people TO PUBLIC;
+"""
+
+
+async def test_what_a_database_adds_is_used_as_approved(
+    make_database: MakeDatabase, readonly_dsn: ReadonlyDsn, make_active: Callable[..., Dataset], engine: Engine
+) -> None:
+    dataset = await sync_to_async(make_active)("people", readonly_dsn(make_database(ADDED)))
+    await engine.refresh()
+    sql = "SELECT count(*) AS n, max(initials(name::text)) AS first FROM people WHERE name = 'aNa'"
+
+    refused = await ask(engine, sql, dataset="people")
+    await sync_to_async(approve_initials)(dataset)
+    await engine.refresh()
+    answered = await ask(engine, sql, dataset="people")
+
+    assert refused.error is not None
+    assert "initials() is not allowed" in refused.error.message
+    assert answered.value is not None, answered.error
+    assert answered.value.rows == ((2, "A"),)
+
+
+def approve_initials(dataset: Dataset) -> None:
+    approve_routines(list(dataset.routines.filter(name="initials").values_list("pk", flat=True)), actor="test")
+    approve_dataset(dataset.pk, actor="test")
+
+
+async def test_policies_hold_for_answers_and_descriptions(
+    make_database: MakeDatabase, readonly_dsn: ReadonlyDsn, make_active: Callable[..., Dataset], engine: Engine
+) -> None:
+    dataset = await sync_to_async(make_active)("people", readonly_dsn(make_database(ADDED)))
+    await sync_to_async(set_policies)(dataset)
+    await engine.refresh()
+    call = Call(principal=Principal(person="ana", datasets=None, attributes={"state": "Kerala"}), door="test", tool="x")
+
+    shown = (await answer(call, [QueryRequest("people", "SELECT email, nccs FROM people")], engine=engine))[0]
+    described = await services.describe_dataset(call, "people", engine=engine)
+    plan = (await answer(call, [QueryRequest("people", "EXPLAIN SELECT * FROM people")], engine=engine))[0]
+    everything = await ask(engine, "SELECT email, state FROM people ORDER BY id", dataset="people")
+
+    assert shown.value is not None, shown.error
+    assert shown.value.rows == (("****.org", "A"),)
+    assert shown.plan is not None
+    assert shown.plan.warnings == ("nccs is shown in merged classes: A = A, A1; C/D/E = C, D, E.",)
+    assert "|state|" not in described.text
+    assert plan.error is not None
+    assert everything.value is not None, everything.error  # the operator is nobody's caller
+    assert everything.value.rows == (("ana@example.org", "Kerala"), ("bob@example.org", "Delhi"))
+
+
+def set_policies(dataset: Dataset) -> None:
+    dataset.policies = {
+        "columns": [
+            {"column": "public.people.email", "show": "masked", "mask": {"kind": "last_four"}},
+            {"column": "public.people.state", "show": "hidden"},
+        ],
+        "rows": [{"table": "public.people", "where": "state = caller('state')"}],
+    }
+    dataset.save(update_fields=["policies"])
+    approve_dataset(dataset.pk, actor="test")
 
 
 async def test_a_session_cannot_be_poisoned(shop: Dataset, engine: Engine) -> None:
