@@ -42,6 +42,11 @@ def approve_dataset(dataset_id: int, *, actor: str) -> CatalogEntry:
             f"{dataset.name} has no table that clients may query.",
             hint="GRANT SELECT on its tables to the role and profile it again, or include a table.",
         )
+    if dataset.additions is None:
+        raise TransitionRefused(
+            f"The functions and types of {dataset.name} have not been read yet.",
+            hint=f"Profile it again: `manage.py profile_dataset {dataset.name} --wait`.",
+        )
     _prove_connection(dataset)
     return _publish(dataset_id, actor=actor)
 

@@ -93,7 +93,7 @@ class Dataset(models.Model):
         "says, {}: none.",
     )
     # extensions, operators, types and casts; its functions are rows, since a person judges each
-    additions = models.JSONField(default=dict, editable=False)
+    additions = models.JSONField(null=True, default=None, editable=False)  # None: not read yet
     unsafe_role_allowed_by = models.CharField(max_length=150, blank=True, editable=False)
     preflight = models.JSONField(default=list, editable=False)
     preflight_at = models.DateTimeField(null=True, editable=False)

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='dataset',
             name='additions',
-            field=models.JSONField(default=dict, editable=False),
+            field=models.JSONField(default=None, editable=False, null=True),
         ),
         migrations.AddField(
             model_name='dataset',

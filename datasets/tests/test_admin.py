@@ -78,6 +78,7 @@ def make_row(name: str = "shop", **fields: object) -> Dataset:
         "port": 5432,
         "database": "shop",
         "username": "reader",
+        "additions": {},
         **fields,
     }
     dataset = Dataset.objects.create(name=name, connection=seal_dsn(DSN), connection_id="c1", **values)

@@ -15,7 +15,8 @@ CREATE EXTENSION tablefunc;
 
 CREATE TABLE vault (secret text);
 INSERT INTO vault VALUES ('secret');
-CREATE FUNCTION secret() RETURNS text LANGUAGE sql STABLE AS $$ SELECT secret FROM public.vault $$;
+CREATE FUNCTION secret() RETURNS text LANGUAGE plpgsql STABLE
+    AS $$ BEGIN RAISE NOTICE 'it ran'; RETURN (SELECT v.secret FROM public.vault AS v); END $$;
 
 -- approved
 CREATE FUNCTION initials(value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT pg_catalog.left(value, 1) $$;
