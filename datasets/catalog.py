@@ -84,6 +84,11 @@ class TableSpec:
         return {}
 
     @cached_property
+    def has_policies(self) -> bool:
+        """Whether more is done for the caller at hand than leaving out hidden columns."""
+        return bool(self.row_rule) or any(column.mask or column.classes for column in self.visible_columns)
+
+    @cached_property
     def visible_columns(self) -> tuple[ColumnSpec, ...]:
         return tuple(column for column in self.columns if column.visible)
 

@@ -212,6 +212,10 @@ def show_types_as_text(select: pg.SelectStmt) -> None:
 
 # ── operators ────────────────────────────────────────────────────────────────────────────────────────────────
 def bind_expression(binding: Binding, expression: pg.A_Expr, scope: Scope) -> None:
+    if expression.kind in NAMED and not binding.dataset.vocabulary.knows_operator(names(expression.name)[-1]):
+        if len(expression.name) == 1:  # types need not be told
+            prefix(expression.name, BUILT_IN)
+        return
     left = binding.type_of(expression.lexpr, scope) if expression.HasField("lexpr") else None
     if expression.kind in BETWEEN:
         for name, bound in zip((">=", "<="), expression.rexpr.list.items, strict=False):

@@ -56,9 +56,10 @@ def govern(draft: Draft) -> Draft:
     for scope in reading.scopes:
         if scope.select.group_clause:
             complete_groups(scope)
-    govern_classes(draft, reading)
-    push_filters(reading)
-    hide_carried(draft, reading)
+    if any(use.spec.has_policies for use in reading.tables):
+        govern_classes(draft, reading)
+        push_filters(reading)
+        hide_carried(draft, reading)
     for use in reading.tables:
         substitute(draft, use)
     tables = {use.spec.qualified_name: use.spec for use in reading.tables if use.spec.kind != CATALOGUE}
@@ -68,7 +69,7 @@ def govern(draft: Draft) -> Draft:
 
 def merge_notes(spec: TableSpec, reading: Reading) -> Iterator[str]:
     """What an analyst must know of a column that the statement names."""
-    written = {names(reference.fields)[-1] for reference, _ in reading.references}
+    written = {names(reference.fields)[-1] for reference, _ in reading.references} if spec.has_policies else set()
     for column in spec.visible_columns:
         if column.classes and not written.isdisjoint((column.name, "*")):
             classes = "; ".join(f"{label} = {', '.join(members)}" for label, members in column.classes)
@@ -160,8 +161,8 @@ def target_node(value: pg.Node, name: str) -> pg.Node:
 
 
 def conjunction(condition: pg.Node, others: list[pg.Node]) -> pg.Node:
-    own = [condition] if condition.WhichOneof("node") else []
-    both = [*own, *others]
+    """Flat, as the parser makes it."""
+    both = [*reversed(list(conjuncts(condition))), *others]
     return both[0] if len(both) == 1 else pg.Node(bool_expr=pg.BoolExpr(boolop=pg.AND_EXPR, args=both, location=-1))
 
 
@@ -253,7 +254,7 @@ def is_governed(use: TableUse, draft: Draft) -> bool:
     shown = [target.res_target for target in select.target_list]
     plain = [names(target.val.column_ref.fields) for target in shown]
     if len(shown) == len(columns) and plain == [(column.name,) for column in columns] and not use.spec.row_rule:
-        return not any(column.mask or column.classes for column in columns)
+        return not use.spec.has_policies
     return has_expected(use, draft)
 
 

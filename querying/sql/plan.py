@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from config.errors import AccessError, InvalidRequest
+from google.protobuf.message import Message
+from postgast import pg_query_pb2 as pg
+
+from config.errors import AccessError, InvalidRequest, QueryRefused
 from datasets.access import Principal
 from datasets.catalog import DatasetSpec
 from datasets.system_config import SystemSettings
@@ -15,11 +18,13 @@ from querying.sql.draft import Draft, QueryRequest
 from querying.sql.govern import check_governed, govern
 from querying.sql.guard import guard
 from querying.sql.limit import limit
-from querying.sql.parse import fingerprint, parse_printed, parse_statement, print_tree
+from querying.sql.parse import NOT_PRINTABLE, PLAINER, fingerprint, parse_printed, parse_statement, print_tree
+from querying.sql.walk import walk
 from querying.sql.weigh import weigh
 
 __all__ = ["PASSES", "QueryPlan", "QueryRequest", "build_plan"]
 
+UNSHAPED: Final = frozenset({pg.ParseResult, pg.RawStmt, pg.TypeCast, pg.TypeName})
 WEIGHTING: Final = ("auto", "off")
 
 
@@ -61,6 +66,7 @@ def seal(draft: Draft) -> QueryPlan:
     """Print, parse and guard again: what was checked is what runs."""
     sql = print_tree(draft.statement.tree)
     printed = guard(replace(draft, statement=parse_printed(sql), printed=True))
+    check_printed(walk(draft.statement.tree), printed.messages)
     check_bound(printed)
     check_governed(printed)
     return QueryPlan(
@@ -74,6 +80,17 @@ def seal(draft: Draft) -> QueryPlan:
         search_path=draft.search_path,
         warnings=draft.warnings,
     )
+
+
+def check_printed(meant: Sequence[Message], printed: Sequence[Message]) -> None:
+    """The text groups its parts as the tree does: a bracket that is lost in printing would change numbers."""
+    if skeleton(meant) != skeleton(printed):
+        raise QueryRefused(NOT_PRINTABLE, hint=PLAINER)
+
+
+def skeleton(messages: Sequence[Message]) -> list[type[Message]]:
+    """'t'::boolean is printed as true, so casts are left out."""
+    return [kind for kind in map(type, messages) if kind not in UNSHAPED]
 
 
 def check_request(request: QueryRequest, principal: Principal) -> None:
