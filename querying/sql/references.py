@@ -15,6 +15,18 @@ from querying.sql.walk import names
 def check_references(draft: Draft, reading: Reading) -> None:
     for reference, scope in reading.references:
         check_reference(draft, reference, scope)
+    for scope in reading.scopes:
+        for join in scope.joins:
+            for name in names(join.using_clause):
+                check_joined(draft, join, name, scope)
+
+
+def check_joined(draft: Draft, join: pg.JoinExpr, name: str, scope: Scope) -> None:
+    columns = [relation.columns for relation in scope.relations if relation.source is not None]
+    if all(one.exact and name not in one.by_name for one in columns):
+        near = nearest(name, {known for one in columns for known, _ in one.pairs})
+        hint = f"The nearest columns are {', '.join(near)}." if near else DESCRIBE
+        raise not_found(draft.statement, f"There is no column {name}", join, hint=hint, nearest=near)
 
 
 def check_reference(draft: Draft, reference: pg.ColumnRef, scope: Scope) -> None:

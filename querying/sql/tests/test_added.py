@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -90,3 +91,52 @@ def test_runs_the_owners_code_without_the_guard(case: Case, added_url: str) -> N
             run(session, case.sql)
 
     assert ("it ran" in said) == (UNPROVEN not in case.marks)
+
+
+OWN = [case.sql for case in read_cases(HERE / "added" / "allowed.sql")]
+HOSTILE = [case.sql for case in read_cases(HERE / "added" / "refused.sql")]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_mutations_never_run_the_owners_code(seed: int, added: DatasetSpec, added_url: str) -> None:
+    chance = random.Random(seed)
+    planned = [found for found in (attempt(mutate(chance), added) for _ in range(2_000)) if found]
+    said: list[str] = []
+
+    with psycopg.connect(added_url, options="-c default_transaction_read_only=on -c statement_timeout=2s") as session:
+        session.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        shown = [answer_quickly(session, found) for found in planned]
+
+    assert len(planned) > 40
+    assert "it ran" not in said
+    assert not [text for text in shown if "'secret'" in text]
+
+
+def mutate(chance: random.Random) -> str:
+    """Words of one statement, with words or stretches of another put in, taken out or moved."""
+    words = chance.choice(OWN + HOSTILE).split(" ")
+    other = chance.choice(OWN + HOSTILE).split(" ")
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(words) + 1)
+        start = chance.randrange(len(other))
+        stretch = other[start : start + chance.randint(1, 6)]
+        words[at : at + chance.randint(0, 3)] = chance.choice([stretch, [], [chance.choice(other)]])
+    return " ".join(words)
+
+
+def attempt(sql: str, added: DatasetSpec) -> QueryPlan | None:
+    """None when refused; any other error is a crash and fails the test."""
+    try:
+        return plan(sql, added, principal=ANALYST)
+    except GatewayError:
+        return None
+
+
+def answer_quickly(session: psycopg.Connection, planned: QueryPlan) -> str:
+    path = ", ".join(("pg_catalog", *planned.search_path))
+    try:
+        session.execute(f"SET LOCAL search_path = {path}".encode())
+        return str(run(session, planned.sql)[1])
+    except psycopg.Error as error:
+        session.rollback()
+        return str(error)

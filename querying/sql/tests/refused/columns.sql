@@ -103,3 +103,8 @@ SELECT public.users.name FROM users u
 --: does nothing
 --: because the column may be seen; the form is not supported
 SELECT panel.public.users.name FROM users
+
+--# a hidden column in USING
+--: name_not_found
+--: does shows
+SELECT count(*) FROM users a JOIN users b USING (phone) WHERE a.user_id < 3
