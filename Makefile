@@ -42,7 +42,7 @@ fmt: $(DEV)
 	$(BIN)/ruff format .
 
 bench: $(DEV)
-	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python -m $$(echo $${script%.py} | tr / .) $(ARGS); done
 
 tools: $(NODE_MODULES) $(BROWSER)
 

@@ -27,6 +27,7 @@ from mcp_gateway.server import build_server
 from querying.engine import Engine
 from querying.management.lines import render_record
 from querying.services import Answer
+from tests import allowed_lists
 
 PROJECT = Path(__file__).resolve().parent.parent
 DOCS = PROJECT / "docs"
@@ -329,3 +330,7 @@ def test_the_procfile_runs_commands_that_exist() -> None:
     assert set(processes) == {"release", "web", "worker"}
     assert "config.asgi:application" in processes["web"]
     assert apps.is_installed("django_dramatiq")
+
+
+def test_the_page_of_what_sql_may_hold_is_that_of_the_lists() -> None:
+    assert allowed_lists.PAGE.read_text(encoding="utf-8") == allowed_lists.render(), "python -m tests.allowed_lists"
