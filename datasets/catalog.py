@@ -84,6 +84,12 @@ class TableSpec:
         return {}
 
     @cached_property
+    def shows_primary_key(self) -> bool:
+        """Whether there is one, and a caller sees it as stored: a masked key is unique no more."""
+        masked = {column.name for column in self.columns if column.mask}
+        return bool(self.primary_key) and masked.isdisjoint(self.primary_key)
+
+    @cached_property
     def has_policies(self) -> bool:
         """Whether more is done for the caller at hand than leaving out hidden columns."""
         return bool(self.row_rule) or any(column.mask or column.classes for column in self.visible_columns)

@@ -59,6 +59,9 @@ def _column(table: TableSpec, column: ColumnSpec) -> str:
             if column.name in key.columns
         ),
     ]
+    if column.mask is not None:
+        marks.append(f"masked ({column.mask.kind})")
+    marks += [f"{label} = {', '.join(members)}" for label, members in column.classes]
     about = "; ".join([*marks, *([column.description] if column.description else [])])
     return f"|{escape_cell(column.name)}|{escape_cell(column.type)}|{escape_cell(about)}|"
 

@@ -175,7 +175,7 @@ def complete_groups(scope: Scope) -> None:
     grouped = set(grouped_origins(scope))
     for relation in scope.relations:
         use = relation.source
-        if not isinstance(use, TableUse) or relation.hidden or not use.spec.primary_key:
+        if not isinstance(use, TableUse) or relation.hidden or not use.spec.shows_primary_key:
             continue
         key = {Origin(use.spec.schema, use.spec.name, column) for column in use.spec.primary_key}
         if key <= {origin for name, origin in grouped if name in (relation.name, "")}:

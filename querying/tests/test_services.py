@@ -308,6 +308,8 @@ async def test_policies_hold_for_answers_and_descriptions(
     assert shown.plan is not None
     assert shown.plan.warnings == ("nccs is shown in merged classes: A = A, A1; C/D/E = C, D, E.",)
     assert "|state|" not in described.text
+    assert "|email|text|masked (last_four)|" in described.text
+    assert "|nccs|text|A = A, A1; C/D/E = C, D, E|" in described.text
     assert plan.error is not None
     assert everything.value is not None, everything.error  # the operator is nobody's caller
     assert everything.value.rows == (("ana@example.org", "Kerala"), ("bob@example.org", "Delhi"))

@@ -301,6 +301,17 @@ def test_a_callers_condition_is_never_tried_on_hidden_rows(governed: DatasetSpec
     assert fetch(planned.sql)[1]  # person 20 is of Tamil Nadu: with them it would divide by zero
 
 
+def test_groups_of_a_masked_key_are_not_completed(dataset: DatasetSpec) -> None:
+    policies = Policies.model_validate(
+        {"columns": [{"column": "public.users.user_id", "show": "masked", "mask": {"kind": "bucket", "width": 10}}]}
+    )
+    seen = as_seen_by(KERALA, replace(dataset, policies=policies), merges={})
+
+    planned = plan("SELECT user_id, max(name) FROM users GROUP BY user_id ORDER BY gender", seen, principal=KERALA)
+
+    assert planned.sql.count("gender") == 2  # in the sub-select and in ORDER BY, where PostgreSQL refuses it
+
+
 def test_a_plan_of_a_table_with_policies_is_not_shown(governed: DatasetSpec) -> None:
     with pytest.raises(QueryRefused, match="its policies"):
         plan("EXPLAIN VERBOSE SELECT name FROM users", governed, principal=KERALA)
