@@ -103,7 +103,7 @@ def bind(draft: Draft) -> Draft:
         draft = replace(draft, messages=tuple(walk(draft.select)))
     reading = read_scopes(draft.select, find_table=partial(find_table, draft))
     name_columns(reading)
-    found = types_in(draft.dataset, reading)
+    found = types_in(draft.dataset, reading, draft.messages)
     binding = Binding(draft, reading, found, found & draft.dataset.vocabulary.by_spelling.keys())
     check_views(binding)
     check_casts(binding)
@@ -361,7 +361,9 @@ def check_casts(binding: Binding) -> None:
     """An implicit cast could be applied wherever the statement may have a value of its source type."""
     for cast in binding.dataset.vocabulary.refused_casts:
         everywhere = cast.source in EVERYDAY_TYPES and cast.target not in binding.dataset.vocabulary.by_spelling
-        met = binding.reading.tables if everywhere else cast.source in binding.types or cast.target in binding.added
+        met = everywhere and bool(binding.reading.tables or binding.reading.expressions)
+        # a function's name tells of its type: `uuidv4`, `to_tsvector`
+        met = met or cast.target in binding.added or any(cast.source in found for found in binding.types)
         if cast.context == "implicit" and met:
             raise QueryRefused(
                 f"The database turns {cast.source} into {cast.target} by {'.'.join(cast.routine)}(), which nobody "
@@ -391,7 +393,7 @@ def may_be_source(binding: Binding, cast: CastSpec, found: str, possible: frozen
 
 
 # ── what the statement meets ─────────────────────────────────────────────────────────────────────────────────
-def types_in(dataset: DatasetSpec, reading: Reading) -> frozenset[str]:
+def types_in(dataset: DatasetSpec, reading: Reading, messages: Iterable[Message]) -> frozenset[str]:
     """Types that values of this statement may have beyond everyday ones: of columns it names, casts, functions."""
     vocabulary = dataset.vocabulary
     if vocabulary.is_empty:
@@ -407,12 +409,12 @@ def types_in(dataset: DatasetSpec, reading: Reading) -> frozenset[str]:
         for column in use.spec.visible_columns
         if everything or column.name in written
     }
-    for message, _ in reading.expressions:
-        if isinstance(message, pg.TypeCast):
-            found.add(element_of(written_type(message.type_name, vocabulary)))
+    for message in messages:
+        if isinstance(message, pg.TypeName):
+            found.add(element_of(written_type(message, vocabulary)))
         elif isinstance(message, pg.FuncCall):
             *_, name = names(message.funcname)
-            found.add(name)  # macaddr(x)
+            found.add(name)
             for schema in vocabulary.functions.get(name, ()):
                 found.update(element_of(without_modifier(kind)) for kind in vocabulary.returns[schema, name])
     return frozenset(found)

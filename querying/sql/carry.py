@@ -32,9 +32,10 @@ def hide_carried(draft: Draft, reading: Reading) -> None:
     for reference, scope in reading.references:
         parts = names(reference.fields)
         relation = scope.find(parts[0]) if len(parts) == 1 or parts[1] == "*" else None
-        whole_row = relation is not None and len(parts) == 1 and not names_a_column(scope, parts[0])
-        in_place = relation is not None and len(parts) == 2 and not is_target(scope, reference)
-        if relation is not None and (whole_row or in_place) and is_carrying(relation):
+        if relation is None or not is_carrying(relation):
+            continue
+        is_column = len(parts) == 1 and names_a_column(scope, parts[0])
+        if not is_column and not is_written_out(relation, scope, reference):
             raise whole_row_refused(draft, reference)
     for scope in {use.scope: None for use in carrying}:
         spell_out(draft, scope)
@@ -44,8 +45,10 @@ def names_a_column(scope: Scope, name: str) -> bool:
     return any(name in relation.columns.by_name for level in scope.chain() for relation in level.relations)
 
 
-def is_target(scope: Scope, reference: pg.ColumnRef) -> bool:
-    return any(target.res_target.val.column_ref is reference for target in scope.select.target_list)
+def is_written_out(relation: Relation, scope: Scope, reference: pg.ColumnRef) -> bool:
+    """`u.*` among the outputs of the SELECT that has u in its FROM; elsewhere it stays a star."""
+    here = any(item is relation for item in scope.relations)
+    return here and any(target.res_target.val.column_ref is reference for target in scope.select.target_list)
 
 
 def is_carrying(relation: Relation) -> bool:

@@ -238,6 +238,10 @@ def test_joins_go_by_what_is_stored(dataset: DatasetSpec, fetch: Fetch, fetch_un
         "SELECT count(*) FROM users u NATURAL JOIN users v",
         "SELECT to_jsonb(u) FROM users u JOIN users v ON u.nccs = v.nccs",
         "SELECT count(*) FROM (SELECT nccs FROM users) u JOIN users v ON u.nccs = v.nccs",
+        "SELECT x.* FROM users u JOIN users v ON u.nccs = v.nccs, LATERAL (SELECT u.*) x",
+        "SELECT (SELECT row_to_json(q) FROM (SELECT u.*) q) FROM users u JOIN users v ON u.nccs = v.nccs",
+        "SELECT ROW(u.*) FROM users u JOIN users v ON u.nccs = v.nccs",
+        "SELECT (u).* FROM users u JOIN users v ON u.nccs = v.nccs",
     ],
 )
 def test_refuses_joins_that_could_only_go_by_class(sql: str, governed: DatasetSpec) -> None:

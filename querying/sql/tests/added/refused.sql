@@ -204,3 +204,9 @@ SELECT citext_cmp('a', 'b')
 --# a sampling method of the database
 --: unproven
 SELECT * FROM items TABLESAMPLE public.leak (1)
+
+--# an implicit cast between PostgreSQL's own types
+SELECT '08:00:2b:01:02:03'::macaddr + 1
+
+--# an implicit cast, met through a function
+SELECT round(macaddr8_set7bit('08:00:2b:01:02:03:04:05')::macaddr)

@@ -64,6 +64,8 @@ CREATE CAST (money_pair AS text) WITH FUNCTION pair_text(money_pair) AS IMPLICIT
 CREATE FUNCTION address_json(value address) RETURNS json LANGUAGE sql STABLE AS $$ SELECT pg_catalog.to_json(public.secret()) $$;
 CREATE FUNCTION number_date(value integer) RETURNS date LANGUAGE sql STABLE AS $$ SELECT CASE public.secret() WHEN 'secret' THEN date '1999-09-09' END $$;
 CREATE CAST (integer AS date) WITH FUNCTION number_date(integer) AS ASSIGNMENT;
+CREATE FUNCTION mac_number(value macaddr) RETURNS numeric LANGUAGE sql STABLE AS $$ SELECT pg_catalog.length(public.secret())::numeric $$;
+CREATE CAST (macaddr AS numeric) WITH FUNCTION mac_number(macaddr) AS IMPLICIT;
 
 CREATE TABLE items (
     item_id integer PRIMARY KEY,
