@@ -39,6 +39,9 @@ class WeightingRules(Section):
     def _members_belong_to_one_class(cls, merges: dict[str, dict[str, tuple[str, ...]]]) -> Any:  # Any: pydantic's own
         for column, classes in merges.items():
             members = [member for group in classes.values() for member in group]
+            empty = sorted(label for label, group in classes.items() if not group)
+            if empty:
+                raise ValueError(f"{column}: class {', '.join(empty)} has no members")
             twice = sorted({member for member in members if members.count(member) > 1})
             if twice:
                 raise ValueError(f"{column}: {', '.join(twice)} stands in more than one class")

@@ -68,9 +68,12 @@ class Vocabulary:
 def build_vocabulary(additions: Additions) -> Vocabulary:
     uncallable = names_failing(additions.routines, is_callable)
     unknown = names_failing(additions.routines, is_trusted)
+    casts = tuple(item for item in additions.casts if not may_run(item, additions, unknown))
+    unusable = unusable_types(additions, casts, unknown)
+    # nor may a function make a value that may not be used
+    uncallable |= names_failing(additions.routines, lambda routine: plain_element(routine.returns) not in unusable)
     callable_routines = [routine for routine in additions.routines if name_of(routine) not in uncallable]
     operators = [item for item in additions.operators if may_run(item, additions, unknown)]
-    casts = tuple(item for item in additions.casts if not may_run(item, additions, unknown))
     return Vocabulary(
         functions=grouped((name, schema) for schema, name in {name_of(routine) for routine in callable_routines}),
         refused_functions=grouped((name, schema) for schema, name in uncallable),
@@ -83,7 +86,7 @@ def build_vocabulary(additions: Additions) -> Vocabulary:
         operators=grouped((item.name, item) for item in operators),
         refused_operators=grouped((item.name, item) for item in additions.operators if item not in operators),
         types=grouped((item.name, item) for item in additions.types),
-        unusable_types=unusable_types(additions, casts, unknown),
+        unusable_types=unusable,
         refused_casts=casts,
         implicit_casts=frozenset((item.source, item.target) for item in additions.casts if item.context == "implicit"),
         unknown_routines=unknown,
@@ -94,6 +97,10 @@ def build_vocabulary(additions: Additions) -> Vocabulary:
         by_spelling={item.written: item for item in additions.types},
         attributes=frozenset(name for item in additions.types for name in item.attributes),
     )
+
+
+def plain_element(written: str) -> str:
+    return without_modifier(written).removesuffix("[]")
 
 
 def name_of(routine: RoutineSpec) -> RoutineName:

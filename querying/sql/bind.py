@@ -21,12 +21,13 @@ from postgast import pg_query_pb2 as pg
 from config.errors import QueryRefused
 from datasets.additions import CastSpec, OperatorSpec
 from datasets.catalog import DatasetSpec
-from datasets.policies import NUMBERS, TEXTS
+from datasets.policies import MOMENTS, NUMBERS, TEXTS
 from datasets.vocabulary import without_modifier
 from querying.sql.added_names import BUILT_IN, function_schemas, operator_schemas, type_schemas
+from querying.sql.column_notation import REFUSED_TYPES_AFTER_A_DOT
 from querying.sql.draft import Draft
 from querying.sql.refusals import refusal
-from querying.sql.scopes import Reading, Scope, name_columns, read_scopes
+from querying.sql.scopes import Reading, Scope, name_columns, read_scopes, relation_of
 from querying.sql.stored_sql import fault_of_view
 from querying.sql.tables import find_table
 from querying.sql.value_types import (
@@ -60,6 +61,26 @@ EVERYDAY_TYPES: Final = (
         "timestamp without time zone",
     }
 )
+MADE_OF_OTHERS: Final = frozenset({"composite", "multirange", "range"})
+# Functions that give values of less common types; a type's own function has its name.
+MAKERS: Final[Mapping[str, frozenset[str]]] = {
+    "tsquery": frozenset(
+        {"phraseto_tsquery", "plainto_tsquery", "to_tsquery", "tsquery_phrase", "websearch_to_tsquery"}
+    ),
+    "tsvector": frozenset({"array_to_tsvector", "json_to_tsvector", "jsonb_to_tsvector", "to_tsvector"}),
+    "uuid": frozenset({"gen_random_uuid", "uuidv4", "uuidv7"}),
+}
+FAMILIES: Final = (
+    TEXTS,
+    NUMBERS,
+    MOMENTS | {"interval", "time with time zone", "time without time zone"},
+    frozenset({"boolean"}),
+    frozenset({"bytea"}),
+    frozenset({"json"}),
+    frozenset({"jsonb"}),
+    frozenset({"uuid"}),
+)
+WHOLE_NUMBERS: Final = frozenset({"bigint", "integer"})
 TEXT: Final = pg.TypeName(
     names=[pg.Node(string=pg.String(sval=BUILT_IN)), pg.Node(string=pg.String(sval="text"))], typemod=-1, location=-1
 )
@@ -107,6 +128,7 @@ def bind(draft: Draft) -> Draft:
     binding = Binding(draft, reading, found, found & draft.dataset.vocabulary.by_spelling.keys())
     check_views(binding)
     check_casts(binding)
+    check_hidden_casts(binding)
     for message, scope in reading.expressions:
         BINDERS[type(message)](binding, message, scope)
     for use in joined_columns(binding):
@@ -319,21 +341,49 @@ def may_mean(binding: Binding, use: Use, operator: OperatorSpec) -> bool:
 def may_take(binding: Binding, declared: str, found: str) -> bool:
     if found in (CANNOT_TELL, LITERAL, declared) or declared.startswith("any"):
         return True
-    family = next((family for family in (TEXTS, NUMBERS) if found in family), frozenset({found}))
-    return declared in family or (found, declared) in binding.dataset.vocabulary.implicit_casts
+    own_types = binding.dataset.vocabulary.by_spelling.keys()
+    if element_of(found) in own_types or element_of(declared) in own_types:
+        return (found, declared) in binding.dataset.vocabulary.implicit_casts
+    # two of PostgreSQL's own: it has implicit casts within these families only, and elsewhere who knows
+    families = [
+        next((number for number, family in enumerate(FAMILIES) if kind in family), None) for kind in (found, declared)
+    ]
+    return None in families or families[0] == families[1]
 
 
 def check_open_uses(binding: Binding) -> None:
     """What the search path decides must not decide for something that nobody approved."""
-    vocabulary = binding.dataset.vocabulary
     for use in binding.open_uses:
         check_use(binding, use, {BUILT_IN, *binding.path})
-    for reference, _ in binding.reading.references:
-        name = names(reference.fields)[-1]
-        schemas = vocabulary.refused_functions.get(name, ())
-        if len(reference.fields) > 1 and not binding.path.isdisjoint(schemas):
-            what = f".{name} is not allowed here: PostgreSQL could take it for a function that nobody approved"
-            raise binding.refusal(what, reference, hint=f"Write {name} without a table. {ASK_FOR_APPROVAL}")
+    check_fields(binding)
+
+
+def check_fields(binding: Binding) -> None:
+    """`x.name` and `(x).name` call a function or cast to a type of that name where x has no such column."""
+    for reference, scope in binding.reading.references:
+        parts = names(reference.fields)
+        if len(parts) > 1 and not is_column(scope, parts):
+            check_field(binding, reference, parts[-1])
+    for message in binding.draft.messages:
+        if isinstance(message, pg.A_Indirection):
+            for node in message.indirection:
+                if node.HasField("string"):
+                    check_field(binding, message, node.string.sval)
+
+
+def is_column(scope: Scope, parts: tuple[str, ...]) -> bool:
+    relation = relation_of(scope, parts)
+    return relation is not None and parts[-1] in relation.columns.by_name
+
+
+def check_field(binding: Binding, message: Message, name: str) -> None:
+    vocabulary = binding.dataset.vocabulary
+    kind = name.lstrip("_")  # an array's type
+    schemas = {*vocabulary.functions.get(name, ()), *vocabulary.refused_functions.get(name, ())}
+    schemas |= {item.schema for item in vocabulary.types.get(kind, ())}
+    if kind in REFUSED_TYPES_AFTER_A_DOT or not schemas.isdisjoint({BUILT_IN, *binding.path}):
+        what = f".{name} is not allowed here: PostgreSQL could take it for a function or a type"
+        raise binding.refusal(what, message, hint=f"Give the column another name in a sub-select. {ASK_FOR_APPROVAL}")
 
 
 def check_use(binding: Binding, use: Use, schemas: set[str]) -> None:
@@ -362,14 +412,69 @@ def check_casts(binding: Binding) -> None:
     for cast in binding.dataset.vocabulary.refused_casts:
         everywhere = cast.source in EVERYDAY_TYPES and cast.target not in binding.dataset.vocabulary.by_spelling
         met = everywhere and bool(binding.reading.tables or binding.reading.expressions)
-        # a function's name tells of its type: `uuidv4`, `to_tsvector`
-        met = met or cast.target in binding.added or any(cast.source in found for found in binding.types)
+        met = met or cast.target in binding.added or cast.source in binding.types or may_make(binding, cast.source)
         if cast.context == "implicit" and met:
             raise QueryRefused(
                 f"The database turns {cast.source} into {cast.target} by {'.'.join(cast.routine)}(), which nobody "
                 "approved, wherever it sees fit.",
                 hint=ASK_FOR_APPROVAL,
             )
+
+
+def may_make(binding: Binding, kind: str) -> bool:
+    """Whether a function of the statement gives this type of PostgreSQL's own without being given one."""
+    ranges = kind.endswith("range") and any(found.endswith("range") for found in binding.types)
+    return ranges or not MAKERS.get(kind, frozenset()).isdisjoint(binding.types)
+
+
+def check_hidden_casts(binding: Binding) -> None:
+    """Casts that stand in no `::`: of JSON's and XML's columns, into composites, to what a clause asks for."""
+    vocabulary = binding.dataset.vocabulary
+    targets = {cast.target for cast in vocabulary.refused_casts}
+    if not targets:
+        return
+    written = [message.type_name for message in binding.draft.messages if isinstance(message, pg.TypeCast)]
+    for message in binding.draft.messages:
+        if isinstance(message, pg.TypeName):
+            kind = element_of(written_type(message, vocabulary))
+            within = vocabulary.by_spelling.get(kind)
+            elsewhere = kind in targets and not any(message is one for one in written)
+            if elsewhere or (within is not None and within.kind == "composite"):
+                what = f"{kind} is not allowed here: casts to it may run what nobody approved"
+                raise binding.refusal(what, message, hint=ASK_FOR_APPROVAL)
+        elif isinstance(message, pg.A_Indices) and not targets.isdisjoint(WHOLE_NUMBERS):
+            check_number(binding, message.lidx)
+            check_number(binding, message.uidx)
+    for scope in binding.reading.scopes:
+        check_clauses(binding, scope, targets)
+
+
+def check_clauses(binding: Binding, scope: Scope, targets: set[str]) -> None:
+    """WHERE turns its condition into boolean, LIMIT its number into bigint, as an assignment would."""
+    if not targets.isdisjoint(WHOLE_NUMBERS):
+        check_number(binding, scope.select.limit_count)
+        check_number(binding, scope.select.limit_offset)
+    if "boolean" in targets:
+        conditions = [scope.select.where_clause, scope.select.having_clause, *(join.quals for join in scope.joins)]
+        for message in binding.draft.messages:
+            if isinstance(message, pg.BoolExpr):
+                conditions.extend(message.args)
+            elif isinstance(message, pg.BooleanTest):
+                conditions.append(message.arg)
+            elif isinstance(message, pg.CaseExpr) and not message.HasField("arg"):
+                conditions.extend(when.case_when.expr for when in message.args)
+            elif isinstance(message, pg.FuncCall):
+                conditions.append(message.agg_filter)
+        for condition in conditions:
+            if condition.WhichOneof("node") and binding.type_of(condition, scope) not in ("boolean", LITERAL):
+                what = "Only a comparison is allowed here: a cast to boolean may run what nobody approved"
+                raise binding.refusal(what, condition, hint="Write a comparison, such as x = 'true'.")
+
+
+def check_number(binding: Binding, node: pg.Node) -> None:
+    if node.WhichOneof("node") not in (None, "a_const"):
+        what = "Only a plain number is allowed here: a cast to a number may run what nobody approved"
+        raise binding.refusal(what, node, hint="Write the number itself.")
 
 
 def bind_cast(binding: Binding, cast: pg.TypeCast, scope: Scope) -> None:
@@ -403,6 +508,10 @@ def types_in(dataset: DatasetSpec, reading: Reading, messages: Iterable[Message]
     everything = everything or any(
         not written.isdisjoint((use.table.relname, use.table.alias.aliasname)) for use in reading.tables
     )
+    # under other names a column cannot be told by its own
+    everything = everything or any(
+        relation.aliases or relation.hidden for scope in reading.scopes for relation in scope.relations
+    )
     found = {
         element_of(vocabulary.base_type(column.type))
         for use in reading.tables
@@ -417,6 +526,8 @@ def types_in(dataset: DatasetSpec, reading: Reading, messages: Iterable[Message]
             found.add(name)
             for schema in vocabulary.functions.get(name, ()):
                 found.update(element_of(without_modifier(kind)) for kind in vocabulary.returns[schema, name])
+    if any(kind in vocabulary.by_spelling and vocabulary.by_spelling[kind].kind in MADE_OF_OTHERS for kind in found):
+        found |= vocabulary.by_spelling.keys() - vocabulary.unusable_types
     return frozenset(found)
 
 

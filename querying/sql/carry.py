@@ -75,6 +75,8 @@ def written_out(draft: Draft, scope: Scope, target: pg.Node) -> Iterator[pg.Node
     for relation in chosen:
         if relation is None:
             yield target
+        elif not relation.name:
+            raise whole_row_refused(draft, target.res_target.val.column_ref)
         elif is_carrying(relation):
             yield from (target_node(relation.name, name) for name, _ in relation.columns.pairs)
         else:

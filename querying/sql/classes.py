@@ -7,23 +7,31 @@ ON u.nccs = d.nccs         compares what is stored, or each class would meet eac
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
 from config.errors import QueryRefused
 from datasets.catalog import ColumnSpec
+from datasets.policies import NUMBERS
+from datasets.vocabulary import without_modifier
 from querying.sql.carry import carry
 from querying.sql.draft import Draft
 from querying.sql.refusals import refusal
 from querying.sql.scopes import Reading, Relation, Scope, TableUse, origin_of, relation_of
 from querying.sql.shown import column_node, in_list
+from querying.sql.value_types import LITERAL, type_of_constant, written_type
 from querying.sql.walk import names, unwrap
 
 EQUALITIES: Final = frozenset({"<>", "="})
 STRICT: Final = frozenset({"<", "<=", "<>", "=", ">", ">="})
+# Integers and numerics compare with each other without loss.
+EXACT: Final = frozenset({"bigint", "integer", "numeric", "smallint"})
+NOTHING_SHOWN: Final = ""  # no label that the caller could mean stands for anything stored but this
+PLAIN_TEXTS: Final = frozenset({"character varying", "text"})
 BETWEEN: Final = frozenset({pg.AEXPR_BETWEEN, pg.AEXPR_NOT_BETWEEN})
 
 
@@ -43,9 +51,26 @@ def check_comparison(draft: Draft, expression: pg.A_Expr, scope: Scope) -> None:
     check_values(draft, expression, left, texts_of(expression.rexpr))
     check_values(draft, expression, right, texts_of(expression.lexpr))
     both = expression.lexpr.HasField("column_ref") and expression.rexpr.HasField("column_ref")
-    if both and any(column is not None and column.classes for column in (left, right)):
+    if not both or expression.kind != pg.AEXPR_OP:
+        return
+    for side in (expression.lexpr, expression.rexpr):
+        check_covered(draft, side, scope)
+    if any(column is not None and column.classes for column in (left, right)):
         for side in (expression.lexpr, expression.rexpr):
             compare_stored(draft, side, scope)
+
+
+def check_covered(draft: Draft, side: pg.Node, scope: Scope) -> None:
+    """Inside `(a JOIN b ON ...) AS j` a column is not told apart from the names that j covers."""
+    name = names(side.column_ref.fields)[-1]
+    for relation in scope.relations:
+        use = relation.source
+        if (
+            relation.hidden
+            and isinstance(use, TableUse)
+            and any(column.name == name and column.classes for column in use.spec.visible_columns)
+        ):
+            raise not_by_class(draft, side, name)
 
 
 def column_of(draft: Draft, node: pg.Node, scope: Scope) -> ColumnSpec | None:
@@ -88,8 +113,15 @@ def compare_stored(draft: Draft, side: pg.Node, scope: Scope) -> None:
         return
     if relation is None or column is None or not isinstance(relation.source, TableUse) or relation.hidden:
         raise not_by_class(draft, side, parts[-1])
+    if not is_plain_text(draft, column):
+        raise not_by_class(draft, side, parts[-1])
     stored = stored_name(relation, parts[-1])
     side.column_ref.CopyFrom(column_node(relation.name, carry(relation.source, stored)).column_ref)
+
+
+def is_plain_text(draft: Draft, column: ColumnSpec) -> bool:
+    """Neither an enum, which knows its own labels only, nor padded with blanks."""
+    return draft.dataset.vocabulary.base_type(column.type) in PLAIN_TEXTS
 
 
 def stored_name(relation: Relation, name: str) -> str:
@@ -100,8 +132,10 @@ def stored_name(relation: Relation, name: str) -> str:
 def check_joins(draft: Draft, reading: Reading) -> None:
     """USING and NATURAL show one column for both sides, so they cannot compare what is stored."""
     for scope in reading.scopes:
-        for join in scope.joins:
-            for name in names(join.using_clause) or (common_names(scope) if join.is_natural else ()):
+        common = common_names(scope) if any(join.is_natural for join in scope.joins) else set()
+        joined = {name for join in scope.joins for name in names(join.using_clause)} | common
+        for join in scope.joins[:1]:
+            for name in joined:
                 for relation in scope.relations:
                     origin = relation.columns.by_name.get(name)
                     table = origin and draft.dataset.by_name.get((origin.schema, origin.table))
@@ -110,8 +144,8 @@ def check_joins(draft: Draft, reading: Reading) -> None:
 
 
 def common_names(scope: Scope) -> set[str]:
-    seen = [set(relation.columns.by_name) for relation in scope.relations]
-    return {name for index, one in enumerate(seen) for other in seen[index + 1 :] for name in one & other}
+    count = Counter(name for relation in scope.relations for name in set(relation.columns.by_name))
+    return {name for name, times in count.items() if times > 1}
 
 
 def not_by_class(draft: Draft, message: Message, name: str) -> QueryRefused:
@@ -124,12 +158,12 @@ def not_by_class(draft: Draft, message: Message, name: str) -> QueryRefused:
 
 
 # ── filters that go inside ───────────────────────────────────────────────────────────────────────────────────
-def push_filters(reading: Reading) -> None:
+def push_filters(draft: Draft, reading: Reading) -> None:
     """Copies of plain conditions go into the sub-selects that would otherwise keep an index from serving them."""
     for scope in reading.scopes:
         for condition in conjuncts(scope.select.where_clause):
             for side, other in sides_of(condition):
-                push_filter(scope, condition, side, other)
+                push_filter(draft, scope, condition, side, other)
 
 
 def conjuncts(where: pg.Node) -> Iterator[pg.Node]:
@@ -161,7 +195,26 @@ def is_constant(node: pg.Node) -> bool:
     return isinstance(value, pg.A_Const) or (isinstance(value, pg.List) and all(map(is_constant, value.items)))
 
 
-def push_filter(scope: Scope, condition: pg.Node, side: pg.Node, other: pg.Node) -> None:
+def is_harmless(draft: Draft, node: pg.Node, base: str) -> bool:
+    """Compared without changing the column's type: a conversion could fail on a row that the caller may not see."""
+    value = unwrap(node)
+    if isinstance(value, pg.List):
+        return all(is_harmless(draft, item, base) for item in value.items)
+    if isinstance(value, pg.TypeCast):
+        return written_type(value.type_name, draft.dataset.vocabulary) == base
+    kind = type_of_constant(value)
+    return kind in (LITERAL, base) or (kind in NUMBERS and base in EXACT)
+
+
+def plain_texts(node: pg.Node) -> list[str]:
+    """The texts of `'a'` and `('a', 'b')`; none where anything else stands among them."""
+    value = unwrap(node)
+    items = list(value.items) if isinstance(value, pg.List) else [node]
+    texts = [item.a_const.sval.sval for item in items if item.a_const.HasField("sval")]
+    return texts if len(texts) == len(items) else []
+
+
+def push_filter(draft: Draft, scope: Scope, condition: pg.Node, side: pg.Node, other: pg.Node) -> None:
     parts = names(side.column_ref.fields)
     relation = relation_of(scope, parts)
     if relation is None or relation.hidden or not isinstance(relation.source, TableUse):
@@ -173,9 +226,13 @@ def push_filter(scope: Scope, condition: pg.Node, side: pg.Node, other: pg.Node)
     column = next((item for item in use.spec.visible_columns if item.name == stored), None)
     if column is None or column.mask is not None or not (column.classes or use.spec.row_rule):
         return
+    base = draft.dataset.vocabulary.base_type(column.type)
     if column.classes:
-        if is_equality(condition.a_expr):
-            use.filters.append(in_list(column_node(stored), members_of(column, texts_of(other))))
+        labels = plain_texts(other)
+        if labels and base in PLAIN_TEXTS and is_equality(condition.a_expr):
+            use.filters.append(in_list(column_node(stored), members_of(column, labels)))
+        return
+    if base != without_modifier(column.type) or not is_harmless(draft, other, base):
         return
     inside = pg.Node()
     inside.CopyFrom(condition)
@@ -190,5 +247,10 @@ def is_equality(expression: pg.A_Expr) -> bool:
 
 
 def members_of(column: ColumnSpec, labels: list[str]) -> tuple[str, ...]:
-    classes: dict[str, Any] = dict(column.classes)  # Any: tuples of str
-    return tuple(member for label in labels for member in classes.get(label, (label,)))
+    """What is stored where these labels are shown: a label stands for itself too, unless another class has it."""
+    found: list[str] = []
+    for label in labels:
+        taken = any(label in members for other, members in column.classes if other != label)
+        found += [member for other, members in column.classes if other == label for member in members]
+        found += [] if taken else [label]
+    return tuple(dict.fromkeys(found)) or (NOTHING_SHOWN,)

@@ -63,3 +63,9 @@ class Draft:
     @property
     def is_explain(self) -> bool:
         return isinstance(unwrap(self.statement.tree.stmts[0].stmt), pg.ExplainStmt)
+
+    @property
+    def is_verbose(self) -> bool:
+        """EXPLAIN with the option VERBOSE, whatever its value."""
+        root: Any = unwrap(self.statement.tree.stmts[0].stmt)  # Any: one of 270 message types
+        return isinstance(root, pg.ExplainStmt) and any(node.def_elem.defname == "verbose" for node in root.options)

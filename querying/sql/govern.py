@@ -32,6 +32,7 @@ from querying.sql.scopes import (
     TableUse,
     origin_of,
     read_scopes,
+    relation_of,
 )
 from querying.sql.shown import column_node, shown_value
 from querying.sql.tables import find_table
@@ -43,7 +44,9 @@ SELECT: Final = "visible select"
 TEXT: Final = "visible select as text"
 OPAQUE: Final = frozenset({"foreign table", "view"})
 # Without an equality operator a column cannot stand in GROUP BY.
-NOT_GROUPABLE: Final = frozenset({"box", "circle", "json", "line", "lseg", "path", "point", "polygon", "xml"})
+NOT_GROUPABLE: Final = frozenset(
+    {"box", "circle", "json", "jsonpath", "line", "lseg", "path", "point", "polygon", "xml"}
+)
 
 
 def govern(draft: Draft) -> Draft:
@@ -52,14 +55,14 @@ def govern(draft: Draft) -> Draft:
         raise TypeError("govern needs what bind has read")
     check_size(reading)
     if draft.is_explain and not draft.principal.operator:
-        check_explained(reading)
+        check_explained(draft, reading)
     check_references(draft, reading)
     for scope in reading.scopes:
-        if scope.select.group_clause:
+        if scope.select.group_clause and not any(node.HasField("grouping_set") for node in scope.select.group_clause):
             complete_groups(scope)
     if any(use.spec.has_policies for use in reading.tables):
         govern_classes(draft, reading)
-        push_filters(reading)
+        push_filters(draft, reading)
         hide_carried(draft, reading)
     for use in reading.tables:
         substitute(draft, use)
@@ -85,10 +88,15 @@ def check_size(reading: Reading) -> None:
         )
 
 
-def check_explained(reading: Reading) -> None:
+def check_explained(draft: Draft, reading: Reading) -> None:
     """A plan shows what stands behind: tables and conditions that nobody approved, masks, the caller's row rule."""
     for use in reading.tables:
         masked = use.spec.row_rule or any(column.mask for column in use.spec.visible_columns)
+        if draft.is_verbose and len(use.spec.visible_columns) < len(use.spec.columns):
+            raise QueryRefused(
+                f"EXPLAIN VERBOSE of {use.spec.qualified_name} is not allowed: it names hidden columns.",
+                hint="Leave out VERBOSE.",
+            )
         if use.spec.kind in OPAQUE or masked:
             what = "its policies" if masked else f"what stands behind a {use.spec.kind}"
             raise QueryRefused(
@@ -178,19 +186,19 @@ def complete_groups(scope: Scope) -> None:
         if not isinstance(use, TableUse) or relation.hidden or not use.spec.shows_primary_key:
             continue
         key = {Origin(use.spec.schema, use.spec.name, column) for column in use.spec.primary_key}
-        if key <= {origin for name, origin in grouped if name in (relation.name, "")}:
+        if key <= {origin for grouping, origin in grouped if grouping is relation}:
             add_groups(scope, relation, use.spec)
 
 
-def grouped_origins(scope: Scope) -> Iterator[tuple[str, Origin]]:
-    """Qualifier ('' if none) and origin of each plain column in GROUP BY, also by position and by output name."""
+def grouped_origins(scope: Scope) -> Iterator[tuple[Relation, Origin]]:
+    """FROM item and origin of each plain column in GROUP BY, also by position and by output name."""
     for node in scope.select.group_clause:
         reference = grouped_reference(scope, node)
         if reference is not None:
             parts = names(reference.fields)
-            origin = origin_of(scope, parts)
-            if origin is not None:
-                yield parts[-2] if len(parts) > 1 else "", origin
+            relation, origin = relation_of(scope, parts), origin_of(scope, parts)
+            if relation is not None and origin is not None:
+                yield relation, origin
 
 
 def grouped_reference(scope: Scope, node: pg.Node) -> pg.ColumnRef | None:
@@ -214,7 +222,7 @@ def add_groups(scope: Scope, relation: Relation, spec: TableSpec) -> None:
     used = used_columns(scope, relation)
     types = {column.name: column.type for column in spec.visible_columns}
     for name, origin in relation.columns.pairs:
-        groupable = origin is not None and types[origin.column] not in NOT_GROUPABLE
+        groupable = origin is not None and types[origin.column].removesuffix("[]") not in NOT_GROUPABLE
         if name in used and groupable and (origin is None or origin.column not in spec.primary_key):
             scope.select.group_clause.append(column_node(relation.name, name))
 

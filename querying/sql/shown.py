@@ -60,6 +60,8 @@ def merged(own: pg.Node, column: ColumnSpec) -> pg.Node:
     case = pg.CaseExpr(location=-1)
     plain = cast(own, "text")
     for label, members in column.classes:
+        if not members:
+            continue
         when = case.args.add().case_when
         when.expr.CopyFrom(in_list(plain, members))
         when.result.CopyFrom(text_node(label))
@@ -68,6 +70,8 @@ def merged(own: pg.Node, column: ColumnSpec) -> pg.Node:
 
 
 def in_list(own: pg.Node, values: tuple[str, ...]) -> pg.Node:
+    if not values:
+        raise ValueError("IN takes one value or more")  # the printer would read past the end of an empty list
     items = pg.Node(list=pg.List(items=[text_node(value) for value in values]))
     name = [pg.Node(string=pg.String(sval="="))]
     return pg.Node(a_expr=pg.A_Expr(kind=pg.AEXPR_IN, name=name, lexpr=own, rexpr=items, location=-1))
