@@ -12,6 +12,8 @@ import pytest
 
 from config.errors import GatewayError
 from datasets.catalog import DatasetSpec
+from querying.sql.allowed_types import ALLOWED_TYPES
+from querying.sql.column_notation import REFUSED_TYPES_AFTER_A_DOT
 from querying.sql.plan import QueryPlan
 from querying.sql.tests.cases import HERE, Case, read_cases
 from querying.sql.tests.conftest import run
@@ -91,6 +93,14 @@ def test_runs_the_owners_code_without_the_guard(case: Case, added_url: str) -> N
             run(session, case.sql)
 
     assert ("it ran" in said) == (UNPROVEN not in case.marks)
+
+
+def test_every_type_that_a_cast_may_not_name_is_refused_after_a_dot(added_url: str) -> None:
+    sql = "SELECT typname FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typrelid = 0 AND typelem = 0"
+    with psycopg.connect(added_url) as session:
+        found = {name for (name,) in session.execute(sql) if not name.startswith("pg_")}
+
+    assert found - ALLOWED_TYPES <= REFUSED_TYPES_AFTER_A_DOT
 
 
 OWN = [case.sql for case in read_cases(HERE / "added" / "allowed.sql")]

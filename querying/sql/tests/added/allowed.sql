@@ -181,3 +181,9 @@ SELECT column_name FROM information_schema.columns WHERE table_name = 'items' AN
 
 --# a composite in a row
 SELECT row_to_json(q) FROM (SELECT item_id, level FROM items) q ORDER BY q.item_id
+
+--# citext under another name
+SELECT count(*) FROM items i (id, nm) WHERE nm = 'apple'
+
+--# an enum's column of the type's name
+SELECT level AS grade, q.grade FROM (SELECT level AS grade FROM items) q, items ORDER BY 1, 2

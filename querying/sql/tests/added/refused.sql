@@ -210,3 +210,52 @@ SELECT '08:00:2b:01:02:03'::macaddr + 1
 
 --# an implicit cast, met through a function
 SELECT round(trunc('08:00:2b:01:02:03'::macaddr))
+
+--# an overload as a field while the search path is open
+SELECT (q.x).lower FROM (SELECT item_id AS x FROM items) q WHERE EXISTS (SELECT 1 FROM items WHERE name = 'apple')
+
+--# a function as a field that the statement itself names
+SELECT (q.x).leak, 1 AS leak FROM (SELECT plain AS x FROM items) q WHERE EXISTS (SELECT 1 FROM items WHERE name = 'apple')
+
+--# a function as a field under an open operator
+SELECT (q.x).shout FROM (SELECT plain AS x, 1 AS shout FROM items) q WHERE x <% 'cafe'
+
+--# a domain as a field
+SELECT ('x'::text).leaking, 1 AS leaking FROM items WHERE name = 'apple'
+
+--# a domain as a column
+SELECT g.leaking, 1 AS leaking FROM unnest(ARRAY['x']) g WHERE EXISTS (SELECT 1 FROM items WHERE name = 'apple')
+
+--# another server as a field
+--: unproven
+SELECT ('dbname=postgres'::text).dblink_connect, 1 AS dblink_connect FROM items WHERE name = 'apple'
+
+--# names of tables by their numbers
+--: unproven
+SELECT string_agg((x).regtype::text, ', '), 1 AS regtype FROM generate_series(16384, 16700) q (x)
+
+--# a role by its number
+--: unproven
+SELECT (x).regrole, 1 AS regrole FROM (SELECT 10 AS x) q
+
+--# whether a name exists
+--: unproven
+SELECT g.regtype, 1 AS regtype FROM unnest(ARRAY['public.vault']) g
+
+--# a cast in JSON_VALUE's default
+SELECT JSON_VALUE('{}', '$.a' RETURNING date DEFAULT 5 ON EMPTY)
+
+--# a cast in JSON_TABLE's default
+SELECT * FROM JSON_TABLE('[{}]', '$[*]' COLUMNS (d date PATH '$.a' DEFAULT 5 ON EMPTY))
+
+--# a cast of a field of a composite
+SELECT ROW(5, 1)::stamped
+
+--# a cast of an array of composites
+SELECT ARRAY[ROW(5, 1)]::stamped[]
+
+--# a cast of a column under another name
+SELECT t::integer FROM items i (a, b, c, d, e, f, g, h, k, l, t)
+
+--# a cast of a column of a join under another name
+SELECT (j).tone::integer FROM (SELECT 1) q, (items CROSS JOIN (SELECT 2) w) AS j

@@ -56,6 +56,7 @@ CREATE DOMAIN reading AS text CHECK (pg_catalog.pg_read_file('PG_VERSION') IS NO
 CREATE TYPE grade AS ENUM ('low', 'middle', 'high');
 CREATE TYPE shade AS ENUM ('dark', 'light');
 CREATE TYPE address AS (street text, city text);
+CREATE TYPE stamped AS (day date, number integer);
 CREATE TYPE money_pair AS (amount numeric, unit text);
 CREATE FUNCTION shade_number(value shade) RETURNS integer LANGUAGE sql STABLE AS $$ SELECT pg_catalog.length(public.secret()) $$;
 CREATE CAST (shade AS integer) WITH FUNCTION shade_number(shade);
