@@ -430,16 +430,26 @@ def may_make(binding: Binding, kind: str) -> bool:
 def check_hidden_casts(binding: Binding) -> None:
     """Casts that stand in no `::`: of JSON's and XML's columns, into composites, to what a clause asks for."""
     vocabulary = binding.dataset.vocabulary
-    targets = {cast.target for cast in vocabulary.refused_casts}
+    own = vocabulary.by_spelling.keys()
+    met = (cast for cast in vocabulary.refused_casts if cast.source not in own or cast.source in binding.added)
+    targets = {cast.target for cast in met}
     if not targets:
         return
-    written = [message.type_name for message in binding.draft.messages if isinstance(message, pg.TypeCast)]
+    # a `::` is looked at by its operand; rows made from JSON are read, not cast
+    casts = (pg.TypeCast, pg.ColumnDef)
+    written = [message.type_name for message in binding.draft.messages if isinstance(message, casts)]
+    literal = [
+        message.type_name
+        for message in binding.draft.messages
+        if isinstance(message, pg.TypeCast) and message.arg.HasField("a_const")
+    ]
     for message in binding.draft.messages:
         if isinstance(message, pg.TypeName):
             kind = element_of(written_type(message, vocabulary))
             within = vocabulary.by_spelling.get(kind)
             elsewhere = kind in targets and not any(message is one for one in written)
-            if elsewhere or (within is not None and within.kind == "composite"):
+            made_of_parts = within is not None and within.kind == "composite"
+            if elsewhere or (made_of_parts and not any(message is one for one in literal)):
                 what = f"{kind} is not allowed here: casts to it may run what nobody approved"
                 raise binding.refusal(what, message, hint=ASK_FOR_APPROVAL)
         elif isinstance(message, pg.A_Indices) and not targets.isdisjoint(WHOLE_NUMBERS):
