@@ -43,6 +43,5 @@ class Command(GatewayCommand):
         if not options["json"] and answer.value is not None and answer.plan is not None:
             more = ", truncated" if answer.value.truncated else ""
             weighting = answer.plan.weighting.replace("_", " ")
-            self.stdout.write(
-                f"{render_markdown(answer.value)}\n\n{len(answer.value.rows)} rows{more}; weighting: {weighting}"
-            )
+            notes = [f"{len(answer.value.rows)} rows{more}; weighting: {weighting}", *answer.plan.warnings]
+            self.stdout.write("\n".join([render_markdown(answer.value), "", *notes]))
