@@ -25,6 +25,7 @@ TABLES = frozenset(
     for name in (
         "behind_view",
         "file_view",
+        "filling_view",
         "fine_view",
         "items",
         "leaking_view",

@@ -259,3 +259,6 @@ SELECT t::integer FROM items i (a, b, c, d, e, f, g, h, k, l, t)
 
 --# a cast of a column of a join under another name
 SELECT (j).tone::integer FROM (SELECT 1) q, (items CROSS JOIN (SELECT 2) w) AS j
+
+--# a view that fills rows with a domain
+SELECT * FROM filling_view

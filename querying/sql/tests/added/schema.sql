@@ -94,4 +94,6 @@ CREATE VIEW file_view AS SELECT pg_catalog.pg_read_file('PG_VERSION') AS content
 CREATE VIEW role_view AS SELECT rolname FROM pg_catalog.pg_roles;
 CREATE VIEW remote_view AS SELECT * FROM public.dblink('dbname=postgres', 'SELECT 1') AS t (one integer);
 CREATE VIEW fine_view AS SELECT item_id, name, pg_catalog.upper(plain) AS plain, attributes -> 'size' AS size FROM items;
+CREATE TYPE noted AS (note leaking);
+CREATE VIEW filling_view AS SELECT (pg_catalog.jsonb_populate_record(NULL::noted, '{"note": "x"}')).note;
 ANALYZE;
