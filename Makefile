@@ -6,7 +6,7 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 NODE_MODULES := tools/node_modules/.installed
 BROWSER := .tools/browser-looked-for
-BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/__init__.py benchmarks/product.py,$(sort $(wildcard benchmarks/*.py)))
 ARGS ?=
 
 .PHONY: help run test check fmt bench tools lock clean

@@ -3,9 +3,9 @@
     GatewayError
       AccessError        unauthenticated · forbidden
       CatalogError       dataset_not_found · table_not_found
-      RequestError       invalid_request · sql_invalid · query_refused · name_not_found
+      RequestError       invalid_request · sql_invalid · query_refused · name_not_found · result_not_found
       SourceError        query_timeout · query_failed · source_unavailable · credentials_unreadable
-      BusyError          gateway_busy · queue_unavailable
+      BusyError          gateway_busy · queue_unavailable · holding_unavailable
       OnboardingError    dsn_invalid · name_taken · transition_refused · role_unsafe · profiling_failed
         PreflightError   source_unreachable · source_dns_failed · source_tls_refused · source_password_rejected
                          source_database_missing · source_not_postgresql
@@ -82,9 +82,23 @@ class QueryRefused(RequestError):
     default_hint = "Write one SELECT over the dataset's tables."
 
 
+class BatchTooLarge(RequestError):
+    code, status = "batch_too_large", 413
+    default_hint = "Split it into several calls."
+
+
 class NameNotFound(RequestError):
     code = "name_not_found"
     default_hint = "Call describe_dataset for the tables and columns of this dataset."
+
+
+class ResultNotFound(RequestError):
+    """Absent, expired, malformed or somebody else's: a caller cannot tell which."""
+
+    code, status = "result_not_found", 404
+    default_hint = (
+        "A handle lives 10 minutes and belongs to the caller who got it. Copy it exactly, or ask the questions again."
+    )
 
 
 class SourceError(GatewayError):
@@ -124,11 +138,23 @@ class GatewayBusy(BusyError):
     default_hint = "All connections to this dataset are in use; try again in a few seconds."
 
 
+class ResultLost(BusyError):
+    code = "result_lost"
+    default_hint = "Ask this query again, with fewer rows or alone."
+
+
 class QueueUnavailable(BusyError):
     code = "queue_unavailable"
     default_hint = (
         "The job queue (Redis) cannot be reached. Start it, then profile again; `manage.py doctor` checks it."
     )
+
+
+class HoldingUnavailable(BusyError):
+    """Answers that take longer cannot be kept for later: Redis is away, or the room for them is full."""
+
+    code = "holding_unavailable"
+    default_hint = "Ask fewer questions in one call, or try again in a minute."
 
 
 class OnboardingError(GatewayError):
@@ -170,6 +196,10 @@ class PreflightError(OnboardingError):
 class SourceUnreachable(PreflightError):
     retryable = True
     default_hint = "Check host and port, that the database is running, and that its firewall admits this server."
+
+
+class SourceFull(SourceUnreachable):
+    """The server has no connection left for this role."""
 
 
 class SourceDnsFailed(PreflightError):
@@ -215,3 +245,15 @@ class RecordUnavailable(InternalError):
 class NotConfigured(InternalError):
     code, status = "not_configured", 503
     default_hint = "Set the environment variable, or start the embedded servers with `make run`."
+
+
+def build_error(document: dict[str, Any]) -> GatewayError:  # Any: a JSON object, as `as_dict` made it
+    """The error that a document describes, for what was written by another process."""
+    classes = {found.code: found for found in _descendants(GatewayError)}
+    kind = classes.get(document["code"], GatewayError)
+    return kind(document["message"], hint=document["hint"], **document.get("context", {}))
+
+
+def _descendants(kind: type[GatewayError]) -> list[type[GatewayError]]:
+    # the deepest first, so that the one that brought a code in stands last
+    return [*(found for child in kind.__subclasses__() for found in _descendants(child)), kind]

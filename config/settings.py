@@ -194,8 +194,21 @@ USE_TZ = True
 # ── the gateway's own limits ─────────────────────────────────────────────────────────────────────────────────
 QUERY_TIMEOUT_MS = read_int("QUERY_TIMEOUT_MS", 30_000, least=100)
 QUERY_MAX_BYTES = read_int("QUERY_MAX_BYTES", 8_000_000, least=10_000)
-POOL_SIZE = read_int("POOL_SIZE", 4, least=1)
+RESULT_CACHE_BYTES = read_int("RESULT_CACHE_BYTES", 64_000_000)
+POOL_SIZE = read_int("POOL_SIZE", 6, least=1)
+CONNECTION_BUDGET = read_int("CONNECTION_BUDGET", 200, least=1)
+WEB_CONCURRENCY = read_int("WEB_CONCURRENCY", 1, least=1)
+CONNECTIONS_PER_PROCESS = CONNECTION_BUDGET // WEB_CONCURRENCY
+if CONNECTIONS_PER_PROCESS <= POOL_SIZE:
+    raise ImproperlyConfigured(
+        f"CONNECTION_BUDGET is {CONNECTION_BUDGET}: for {WEB_CONCURRENCY} web processes (WEB_CONCURRENCY) with "
+        f"{POOL_SIZE} connections to a database (POOL_SIZE) it must be at least {WEB_CONCURRENCY * (POOL_SIZE + 1)}, "
+        "or one database would take everything."
+    )
 POOL_ACQUIRE_TIMEOUT_MS = read_int("POOL_ACQUIRE_TIMEOUT_MS", 10_000, least=100)
+# some clients give up after 60 s
+BATCH_ANSWER_MS = read_int("BATCH_ANSWER_MS", 45_000, least=100)
+BATCH_TIMEOUT_MS = read_int("BATCH_TIMEOUT_MS", 300_000, least=100)
 # the pub/sub layer takes a second to listen again after a restart of Redis and misses what is sent meanwhile
 CATALOG_POLL_MS = read_int("CATALOG_POLL_MS", 500, least=100)
 LOG_PARTITION_MONTHS_AHEAD = 3

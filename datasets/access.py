@@ -38,6 +38,11 @@ class Principal:
     organisation: str = ""
     operator: bool = False
 
+    @property
+    def name(self) -> str:
+        """Who it is, for what is shared fairly or belongs to somebody."""
+        return f"{self.organisation}/{self.person}/{self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:

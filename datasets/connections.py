@@ -15,6 +15,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
@@ -24,6 +25,7 @@ from config.errors import (
     PreflightError,
     SourceDatabaseMissing,
     SourceDnsFailed,
+    SourceFull,
     SourceNotPostgresql,
     SourcePasswordRejected,
     SourceTlsRefused,
@@ -32,6 +34,7 @@ from config.errors import (
 
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 2.5
+NEWEST_SETTING = (14,)  # the version that brought client_connection_check_interval
 SSL_REQUEST = struct.pack("!ll", 8, 80877103)
 
 # parameters that providers put into the strings they hand out and that change nothing here
@@ -176,29 +179,99 @@ async def open_connection(
     server_settings: Mapping[str, str] | None = None,
 ) -> asyncpg.Connection:
     """One connection, or the `PreflightError` that says why there is none; never longer than `timeout_s`."""
-    last: Exception | None = None
+    try:
+        return await _connect(target, timeout_s=timeout_s, server_settings=server_settings or {})
+    except Exception as error:  # every cause is translated; none may carry the password outwards
+        raise _translate(error, target) from None
+
+
+async def open_session(
+    target: ConnectionTarget, settings: Mapping[str, str], *, timeout_s: float = CONNECT_TIMEOUT_S
+) -> tuple[asyncpg.Connection, Mapping[str, str]]:
+    """One connection that starts with these settings, and those that must be set in each transaction instead.
+
+    PgBouncer takes no such settings at the start, or drops them without a word where it was told to ignore them;
+    PostgreSQL before 14 does not know all of them.
+    """
+    known = dict(settings)
     try:
         async with asyncio.timeout(timeout_s):
-            for context in _tls_attempts(target.sslmode):
+            for _ in range(2):
                 try:
-                    return await asyncpg.connect(
-                        host=target.host,
-                        port=target.port,
-                        database=target.database,
-                        user=target.username,
-                        # "" and not None, or asyncpg would look into PGPASSWORD and ~/.pgpass
-                        password=target.password,
-                        ssl=context,
-                        target_session_attrs="any",
-                        server_settings={"application_name": "mcp-analytics", **(server_settings or {})},
-                        timeout=timeout_s,
-                    )
-                except (ConnectionError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-                    last = error
-    except Exception as error:  # every cause is translated below; none may carry the password outwards
-        last = error
+                    connection = await _connect(target, timeout_s=timeout_s, server_settings=known)
+                    if await _took(connection, known):
+                        return connection, {}
+                    connection.terminate()
+                    break
+                except asyncpg.UndefinedObjectError:
+                    known = without_newer(known)
+                except asyncpg.ProtocolViolationError:
+                    break
+            connection = await _connect(
+                target,
+                timeout_s=timeout_s,
+                server_settings={},
+                statement_cache_size=0,
+                connection_class=PooledConnection,
+            )
+    except Exception as error:  # as above
+        raise _translate(error, target) from None
+    return connection, settings if connection.get_server_version() >= NEWEST_SETTING else without_newer(settings)
+
+
+async def _took(connection: asyncpg.Connection, settings: Mapping[str, str]) -> bool:
+    """Whether it began with these settings; one round trip that leaves nothing behind in a pooler's session."""
+    value = settings["search_path"].replace("'", "''")
+    try:
+        return bool(
+            await connection.execute(f"SELECT WHERE pg_catalog.current_setting('search_path') = '{value}'")
+            == "SELECT 1"
+        )
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
+    """A pooler gives the session behind it to others: a named statement would stay there, and names collide."""
+
+    def _get_unique_id(self, prefix: str) -> str:
+        # asyncpg names a cursor's statement even without a cache; the portal keeps its name until the transaction ends
+        return "" if prefix == "stmt" else str(super()._get_unique_id(prefix))
+
+
+def without_newer(settings: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in settings.items() if name != "client_connection_check_interval"}
+
+
+async def _connect(
+    target: ConnectionTarget,
+    *,
+    timeout_s: float,
+    server_settings: Mapping[str, str],
+    **options: Any,  # Any: options of asyncpg.connect
+) -> asyncpg.Connection:
+    last: Exception | None = None
+    async with asyncio.timeout(timeout_s):
+        for context in _tls_attempts(target.sslmode):
+            try:
+                return await asyncpg.connect(
+                    host=target.host,
+                    port=target.port,
+                    database=target.database,
+                    user=target.username,
+                    # "" and not None, or asyncpg would look into PGPASSWORD and ~/.pgpass
+                    password=target.password,
+                    ssl=context,
+                    target_session_attrs="any",
+                    server_settings={"application_name": "mcp-analytics", **server_settings},
+                    timeout=timeout_s,
+                    **options,
+                )
+            except (ConnectionError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+                last = error
     assert last is not None
-    raise _translate(last, target) from None
+    raise last
 
 
 def _tls_attempts(mode: SslMode) -> tuple[ssl.SSLContext | bool, ...]:
@@ -236,7 +309,7 @@ def _translate(error: Exception, target: ConnectionTarget) -> PreflightError:
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return SourcePasswordRejected(f"User {target.username} may not connect to {target.database} at {place}.")
     if isinstance(error, asyncpg.TooManyConnectionsError | asyncpg.CannotConnectNowError):
-        return SourceUnreachable(f"{place} takes no connections at the moment.", hint="Try again in a minute.")
+        return SourceFull(f"{place} takes no connections at the moment.", hint="Try again in a minute.")
     if isinstance(error, asyncpg.InternalClientError | asyncpg.ProtocolViolationError):
         return SourceNotPostgresql(f"{place} does not answer as PostgreSQL does.")
     return SourceUnreachable(f"{place} cannot be reached.")

@@ -21,18 +21,18 @@ class SealedText:
 
 
 def seal(text: str, keys: Sequence[str]) -> SealedText:
-    return SealedText(_cipher(keys).encrypt(text.encode()).decode())
+    return SealedText(build_cipher(keys).encrypt(text.encode()).decode())
 
 
 def unseal(sealed: SealedText, keys: Sequence[str]) -> str:
     """The text, or `CredentialsUnreadable` where none of the keys encrypted it."""
     try:
-        return _cipher(keys).decrypt(sealed.ciphertext.encode()).decode()
+        return build_cipher(keys).decrypt(sealed.ciphertext.encode()).decode()
     except (InvalidToken, UnicodeDecodeError) as error:
         raise CredentialsUnreadable(
             "The stored connection string cannot be decrypted with this ENCRYPTION_KEY."
         ) from error
 
 
-def _cipher(keys: Sequence[str]) -> MultiFernet:
+def build_cipher(keys: Sequence[str]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])

@@ -49,10 +49,15 @@ class WeightingRules(Section):
 
 
 class QueryLimits(Section):
-    help_text = "Rows an answer may hold, and how many queries one call may run side by side."
+    """`answer_tokens` is estimated; `significant_digits` 0 means all; results are kept `result_ttl_s` seconds."""
+
+    help_text = "How much an answer may hold, and how many queries one call may run side by side."
     raw_rows: int = Field(default=5, ge=1, le=1000)
     aggregated_rows: int = Field(default=1000, ge=1, le=100_000)
     parallel_queries: int = Field(default=30, ge=1, le=100)
+    answer_tokens: int = Field(default=20_000, ge=500, le=1_000_000)
+    significant_digits: int = Field(default=6, ge=0, le=17)
+    result_ttl_s: int = Field(default=60, ge=0, le=86_400)
 
 
 class LlmConfig(Section):

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import mcp.types as mt
-from fastmcp.exceptions import NotFoundError, ValidationError
+from fastmcp.exceptions import NotFoundError, ToolError, ValidationError
 from fastmcp.server.context import Context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
@@ -59,10 +59,12 @@ class FailureMiddleware(Middleware):
         except GatewayError as unauthenticated:
             call, error = build_stranger_call(tool), unauthenticated
         answer = await services.refuse(call, error, engine=self._engine)
-        return render_failure(answer, client=call.client)
+        return render_failure(answer)
 
 
 def _translate(error: Exception, tool: str) -> GatewayError:
+    if isinstance(error, ToolError) and isinstance(error.__cause__, GatewayError):
+        return error.__cause__
     if isinstance(error, GatewayError):
         return error
     if isinstance(error, NotFoundError):

@@ -9,8 +9,10 @@ from fastmcp.tools import ToolResult
 from config.errors import GatewayError
 from logs_analytics.records import Client, Outcome
 from mcp_gateway.clients import Channel, channel_of
+from querying.batches import BatchAnswer
 from querying.results import QueryResult
 from querying.services import Answer, T
+from querying.sql.limit import RAW
 
 Structured = dict[str, Any]  # Any: JSON
 
@@ -18,62 +20,137 @@ WEIGHTING_SENTENCES = {
     "off": "Unweighted, as asked.",
     "none": "Unweighted: no weights here.",
     "design_not_confirmed": "Unweighted: design not confirmed.",
+    "mixed": "Mixed: its inputs are not all weighted alike.",
 }
 
 
+# ── one question ─────────────────────────────────────────────────────────────────────────────────────────────
 def render_query(answer: Answer[QueryResult], *, client: Client) -> ToolResult:
-    """Rows as Markdown; columns, status, weighting and ids as structured content."""
-    if answer.value is None or answer.plan is None:
-        return render_failure(answer, client=client)
-    result, plan = answer.value, answer.plan
-    notes = [f"{len(result.rows)} row{'' if len(result.rows) == 1 else 's'}."]
-    if result.truncated:
-        notes.append(_truncation(result, plan.query_type, plan.max_rows))
-    notes.append(WEIGHTING_SENTENCES[plan.weighting])
-    notes += plan.warnings
-    structured = {
+    """Rows as text; columns, status, weighting and ids as structured content."""
+    if answer.error is not None:
+        return render_failure(answer)
+    return _complete(f"{answer.text}\n\n{_notes(answer)}", {**_head(answer), **_facts(answer)}, client)
+
+
+def _notes(answer: Answer[QueryResult]) -> str:
+    """How many rows, whether there are more, how they were weighted, how old they are."""
+    assert answer.plan is not None
+    assert answer.value is not None
+    rows = answer.shown.rows
+    notes = [f"{rows} row{'' if rows == 1 else 's'}."]
+    if answer.shown.truncated_by:
+        notes.append(_truncation(answer))
+    notes.append(WEIGHTING_SENTENCES[answer.plan.weighting])
+    if any(column.type == "timestamptz" for column in answer.value.columns):
+        notes.append("Times are UTC.")
+    if answer.age_s is not None:
+        notes.append(f"Cached {answer.age_s:.0f} s ago.")
+    return " ".join([*notes, *answer.plan.warnings])
+
+
+def _truncation(answer: Answer[QueryResult]) -> str:
+    assert answer.plan is not None
+    assert answer.value is not None
+    rows, plan = answer.shown.rows, answer.plan
+    if answer.shown.truncated_by == "bytes" or rows == 0:
+        return "Cut at the size limit: select fewer columns, or shorter ones with left(column, 100)."
+    rest = f"page with ORDER BY and OFFSET {rows}"
+    if answer.shown.truncated_by == "tokens":
+        count = f"{'more than ' if answer.value.truncated else ''}{len(answer.value.cells)}"
+        return f"Cut at the token budget, of {count}: select fewer columns, raise max_tokens, or {rest}."
+    if plan.query_type == RAW:
+        return f"There are more: raw rows are limited to {plan.max_rows}; aggregate (GROUP BY) to see everything."
+    return f"There are more than {plan.max_rows} rows: group more coarsely, filter, or {rest}."
+
+
+def _facts(answer: Answer[QueryResult]) -> Structured:
+    """What is known of an answer beside its rows."""
+    assert answer.plan is not None
+    assert answer.value is not None
+    facts = {
         "dataset": answer.dataset,
-        "columns": [{"name": column.name, "type": column.type} for column in result.columns],
-        "row_count": len(result.rows),
-        "truncated": result.truncated,
-        "query_type": plan.query_type,
-        "weighting": plan.weighting,
+        "columns": [{"name": column.name, "type": column.type} for column in answer.value.columns],
+        "row_count": answer.shown.rows,
+        "truncated": bool(answer.shown.truncated_by),
+        "query_type": answer.plan.query_type,
+        "weighting": answer.plan.weighting,
         "bases": None,
-        "warnings": list(plan.warnings),
+        "warnings": list(answer.plan.warnings),
     }
-    return _complete(answer, f"{answer.text}\n\n{' '.join(notes)}", structured, client)
+    if answer.shown.truncated_by:
+        facts["truncated_by"] = answer.shown.truncated_by
+    return facts if answer.age_s is None else {**facts, "cached": True, "age_s": round(answer.age_s)}
 
 
-def _truncation(result: QueryResult, query_type: str, max_rows: int) -> str:
-    if result.truncated_by == "bytes":
-        return "Truncated at the size limit: select fewer or shorter columns."
-    if query_type == "raw":
-        return f"Truncated: raw rows are limited to {max_rows}; aggregate (GROUP BY) to see everything."
-    return f"Truncated at {max_rows} rows: group more coarsely, filter, or page with ORDER BY and OFFSET."
+# ── many ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def render_batch(made: BatchAnswer, *, client: Client) -> ToolResult:
+    """Each answer under its label; a failure stands in its own place. An error only where everything failed."""
+    parts = [_part(answer) for answer in made.answers]
+    if made.pending:
+        parts.append(_pending(made))
+    failed = bool(made.answers) and not made.pending and all(answer.error for answer in made.answers)
+    body: Structured = {
+        "status": "failed" if failed else "partial" if made.pending else "answered",
+        "catalog_version": max((answer.catalog_version for answer in made.answers), default=0),
+        "queries": [_item(answer) for answer in made.answers],
+        "pending": list(made.pending),
+    }
+    if made.handle:
+        body["handle"] = made.handle
+    result = _complete("\n\n".join(parts), body, client)
+    result.is_error = failed
+    return result
 
 
+def _part(answer: Answer[QueryResult]) -> str:
+    title = f"## {answer.label}" + (f" ({answer.dataset})" if answer.dataset else "")
+    if answer.error is not None:
+        return f"{title}\n{_sentence(answer.error)}"
+    return "\n".join(filter(None, [title, answer.text, "" if answer.text else "Used by combine.", _notes(answer)]))
+
+
+def _pending(made: BatchAnswer) -> str:
+    waiting = f"Not done yet: {', '.join(made.pending)}."
+    return (
+        f'{waiting} Call get_result(handle="{made.handle}") for the rest.' if made.handle else f"{waiting} {made.note}"
+    )
+
+
+def _item(answer: Answer[QueryResult]) -> Structured:
+    item = {"label": answer.label, "id": str(answer.id), "status": answer.outcome.value, "ms": _duration(answer)}
+    if answer.error is not None:
+        return {**item, "dataset": answer.dataset, "error": answer.error.as_dict()}
+    return {**item, **_facts(answer)}
+
+
+def _duration(answer: Answer[QueryResult]) -> int:
+    return round(answer.timings_ms.get("total", 0))
+
+
+# ── all answers ──────────────────────────────────────────────────────────────────────────────────────────────
 def render_text(answer: Answer[T], structured: Structured, *, client: Client) -> ToolResult:
     """An answer whose text is already the whole of it."""
     if answer.outcome is not Outcome.ANSWERED:
-        return render_failure(answer, client=client)
-    return _complete(answer, answer.text, structured, client)
+        return render_failure(answer)
+    return _complete(answer.text, {**_head(answer), **structured}, client)
 
 
-def _complete(answer: Answer[T], text: str, structured: Structured, client: Client) -> ToolResult:
-    head = {"id": str(answer.id), "status": answer.outcome.value, "catalog_version": answer.catalog_version}
-    body = {**head, **structured}
+def _head(answer: Answer[T]) -> Structured:
+    return {"id": str(answer.id), "status": answer.outcome.value, "catalog_version": answer.catalog_version}
+
+
+def _complete(text: str, body: Structured, client: Client) -> ToolResult:
     # a client that drops the text gets it here; one that is unknown gets both complete
     if channel_of(client) in {Channel.STRUCTURED, Channel.UNKNOWN}:
-        body["markdown"] = text
+        body = {**body, "markdown": text}
     return ToolResult(content=text, structured_content=body)
 
 
-def render_failure(answer: Answer[T], *, client: Client) -> ToolResult:
+def render_failure(answer: Answer[T]) -> ToolResult:
     assert answer.error is not None
-    head = {"id": str(answer.id), "status": answer.outcome.value, "catalog_version": answer.catalog_version}
-    return render_error(answer.error, head)
+    structured = {**_head(answer), "error": answer.error.as_dict()}
+    return ToolResult(content=_sentence(answer.error), structured_content=structured, is_error=True)
 
 
-def render_error(error: GatewayError, head: Structured) -> ToolResult:
-    text = f"{error.code}: {error.message}" + (f" {error.hint}" if error.hint else "")
-    return ToolResult(content=text, structured_content={**head, "error": error.as_dict()}, is_error=True)
+def _sentence(error: GatewayError) -> str:
+    return f"{error.code}: {error.message}" + (f" {error.hint}" if error.hint else "")

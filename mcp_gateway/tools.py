@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastmcp import FastMCP
 from fastmcp.server.context import Context
 from fastmcp.tools import ToolResult
 from mcp.types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from mcp_gateway.calls import ClientMemory, build_call
-from mcp_gateway.rendering import render_query, render_text
+from mcp_gateway.rendering import render_batch, render_failure, render_query, render_text
 from querying import services
+from querying.batches import MOST_QUERIES, answer_batch, build_batch, fetch_rest
 from querying.engine import Engine
 from querying.sql.plan import QueryRequest
 
 DatasetName = Annotated[
     str, Field(description="A name from list_datasets.", min_length=1, max_length=63, examples=["panel_in"])
 ]
+
+
+Sql = Annotated[
+    str,
+    Field(
+        description="One SELECT in PostgreSQL's dialect over the dataset's tables.",
+        min_length=1,
+        examples=["SELECT gender, count(*) AS n FROM panel_users GROUP BY gender"],
+    ),
+]
+Weighting = Annotated[
+    Literal["auto", "off"],
+    Field(description="auto weights to the population where the dataset's design is confirmed; off never does."),
+]
+Form = Annotated[
+    Literal["markdown", "csv", "json"],
+    Field(description="markdown is compact and rounds numbers sensibly; csv and json keep every digit."),
+]
+TokenBudget = Annotated[
+    int | None, Field(description="Size of the whole answer in tokens; the server's default when left out.", ge=200)
+]
+
+
+class BatchQuery(BaseModel):
+    """One query of execute_multi_query."""
+
+    model_config = ConfigDict(extra="forbid")
+    dataset: DatasetName
+    sql: Sql
+    label: Annotated[
+        str, Field(description="A short name of its own: lower case letters, digits, _. q1, q2 ... when left out.")
+    ] = ""
+    weighting: Weighting = "auto"
 
 
 def _read_only(title: str) -> ToolAnnotations:
@@ -63,23 +98,13 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
     async def execute_query(
         context: Context,
         dataset: DatasetName,
-        sql: Annotated[
-            str,
-            Field(
-                description="One SELECT in PostgreSQL's dialect over the dataset's tables.",
-                min_length=1,
-                examples=["SELECT gender, count(*) AS n FROM panel_users GROUP BY gender"],
-            ),
-        ],
-        weighting: Annotated[
-            Literal["auto", "off"],
-            Field(
-                description="auto weights to the population where the dataset's design is confirmed; off never does."
-            ),
-        ] = "auto",
+        sql: Sql,
+        weighting: Weighting = "auto",
         max_rows: Annotated[
             int | None, Field(description="Show at most this many rows (the policy's limit still holds).", ge=1)
         ] = None,
+        response_format: Form = "markdown",
+        max_tokens: TokenBudget = None,
     ) -> ToolResult:
         """Run one SELECT and get rows as Markdown, with how they were weighted.
 
@@ -89,6 +114,64 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         aggregate in SQL. Call describe_dataset first for names.
         """
         call = build_call(context, "execute_query", engine=engine, memory=memory)
+        call = replace(call, response_format=response_format, max_tokens=max_tokens)
         request = QueryRequest(dataset=dataset, sql=sql, weighting=weighting, max_rows=max_rows)
         (answer,) = await services.answer(call, [request], engine=engine)
         return render_query(answer, client=call.client)
+
+    @mcp.tool(title="Run many queries", annotations=_read_only("Run many queries"))
+    async def execute_multi_query(
+        context: Context,
+        queries: Annotated[
+            list[BatchQuery],
+            Field(
+                description="1 to 30 queries, over any datasets.",
+                json_schema_extra={"minItems": 1, "maxItems": MOST_QUERIES},
+                examples=[
+                    [
+                        {"dataset": "panel_in", "sql": "SELECT count(*) AS n FROM panel_users", "label": "india"},
+                        {"dataset": "panel_us", "sql": "SELECT count(*) AS n FROM respondents", "label": "us"},
+                    ]
+                ],
+            ),
+        ],
+        combine: Annotated[
+            str,
+            Field(
+                description="Optional SELECT over the labels as tables (DuckDB): joins and ratios across databases. "
+                "Its result is then shown instead of its inputs.",
+                examples=["SELECT india.n::float / us.n AS ratio FROM india, us"],
+            ),
+        ] = "",
+        response_format: Form = "markdown",
+        max_tokens: TokenBudget = None,
+    ) -> ToolResult:
+        """Run up to 30 queries side by side in one call, each answered under its label.
+
+        Use it whenever you need more than one number. One failure never stops the others. What takes longer than
+        the call can wait is fetched with get_result(handle).
+        """
+        call = build_call(context, "execute_multi_query", engine=engine, memory=memory)
+        call = replace(call, response_format=response_format, max_tokens=max_tokens)
+        requests = [QueryRequest(**query.model_dump()) for query in queries]
+        batch = build_batch(requests, combine=combine)
+        made = await answer_batch(call, batch, engine=engine, report=context.report_progress)
+        return render_batch(made, client=call.client)
+
+    @mcp.tool(title="Get the rest of an answer", annotations=_read_only("Get the rest of an answer"))
+    async def get_result(
+        context: Context,
+        handle: Annotated[
+            str, Field(description="From an answer of execute_multi_query.", min_length=1, max_length=100)
+        ],
+        response_format: Form = "markdown",
+        max_tokens: TokenBudget = None,
+    ) -> ToolResult:
+        """The answers that execute_multi_query could not wait for. It waits for them; call it again if some remain.
+
+        Handles live 10 minutes and work only for the caller who got them.
+        """
+        call = build_call(context, "get_result", engine=engine, memory=memory)
+        call = replace(call, response_format=response_format, max_tokens=max_tokens)
+        answer = await fetch_rest(call, handle, engine=engine)
+        return render_failure(answer) if answer.value is None else render_batch(answer.value, client=call.client)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings as django_settings
 from django.db import Error as DatabaseError
@@ -22,12 +22,18 @@ from datasets.access import Principal
 from datasets.catalog import EMPTY, Catalog, DatasetSpec
 from datasets.credentials import open_target
 from datasets.publishing import load_catalog, read_version, watch
+from datasets.sealing import build_cipher
+from datasets.seen import policy_key
 from datasets.system_config import SystemSettings
 from logs_analytics.partitions import ensure_partitions
 from logs_analytics.recorder import WITHHELD, write_records
 from logs_analytics.records import Record
+from querying.cache import Flights, Kept, Key, ResultCache
+from querying.executor import Descriptions, Limits, execute
+from querying.handles import HeldResults
 from querying.planner import Planner
 from querying.pools import Pools
+from querying.sql.limit import limit_of
 from querying.sql.plan import QueryPlan, QueryRequest
 
 P = ParamSpec("P")
@@ -49,13 +55,19 @@ class Engine:
         self.pools = Pools(
             open_target=open_target,
             size=django_settings.POOL_SIZE,
+            budget=django_settings.CONNECTIONS_PER_PROCESS,
             acquire_timeout_ms=django_settings.POOL_ACQUIRE_TIMEOUT_MS,
             query_timeout_ms=django_settings.QUERY_TIMEOUT_MS,
         )
         self.planner = Planner()
+        self.descriptions = Descriptions()
+        self.results = ResultCache(django_settings.RESULT_CACHE_BYTES)
+        self.flights: Flights[Kept] = Flights()
+        self.held = HeldResults(django_settings.REDIS_URL, cipher=build_cipher(django_settings.ENCRYPTION_KEYS))
         self._threads = _make_threads()
         self._refreshing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._going_on: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._unwritten: list[Waiting] = []
         self._writer: asyncio.Task[None] | None = None
@@ -72,12 +84,14 @@ class Engine:
             ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
+        unfinished = [*self._tasks, *self._going_on]
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
         if self._writer is not None:
             await self._writer
         await self.pools.close()
+        await self.held.close()
         await self._close_metadata_connections()
 
     async def _close_metadata_connections(self) -> None:
@@ -128,6 +142,12 @@ class Engine:
             log.warning("catalog version %s: %s", self.catalog.version, fault)
         log.info("catalog version %s: %s datasets", self.catalog.version, len(self.catalog.datasets))
         self.pools.keep_only({dataset.connection_id for dataset in self.catalog})
+        wanted = len(self.pools) * django_settings.POOL_SIZE
+        if wanted > django_settings.CONNECTIONS_PER_PROCESS:
+            log.info(
+                "%s databases of %s connections share the %s of this process: idle ones are closed for those in need",
+                *(len(self.pools), django_settings.POOL_SIZE, django_settings.CONNECTIONS_PER_PROCESS),
+            )
 
     async def plan(
         self, request: QueryRequest, *, dataset: DatasetSpec, principal: Principal, settings: SystemSettings
@@ -135,6 +155,47 @@ class Engine:
         """The plan of a question; a long one is made in a thread, so that the loop goes on."""
         make = partial(self.planner.plan, request, dataset=dataset, principal=principal, settings=settings)
         return make() if len(request.sql) < LONG_SQL else await asyncio.to_thread(make)
+
+    async def run(
+        self,
+        plan: QueryPlan,
+        *,
+        dataset: DatasetSpec,
+        principal: Principal,
+        settings: SystemSettings,
+        until: float | None = None,
+    ) -> tuple[Kept, float | None]:
+        """The plan's result, and its age in seconds where it was kept from an earlier question.
+
+        Questions that are the same for the same eyes share one statement while it runs. It waits for a connection as
+        long as the setting says, or `until` a time of the loop.
+        """
+        wait_s = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
+
+        async def fetch() -> Kept:
+            result = await execute(
+                plan,
+                dataset=dataset,
+                pools=self.pools,
+                descriptions=self.descriptions,
+                caller=principal.name,
+                limits=Limits(django_settings.QUERY_MAX_BYTES, django_settings.QUERY_TIMEOUT_MS, wait_s),
+            )
+            return self.results.keep(key, result) if plan.repeatable and ttl_s else Kept(result)
+
+        if not plan.repeatable:
+            return await fetch(), None
+        key = result_key(plan, dataset, principal)
+        ttl_s = limit_of("result_ttl_s", dataset, settings)
+        kept = self.results.find(key, ttl_s=ttl_s)
+        return (kept, kept.age_s) if kept else (await self.flights.join(key, fetch), None)
+
+    def go_on(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Work that may outlive the call that began it; it ends with this engine at the latest."""
+        task = asyncio.create_task(work, name=name)
+        self._going_on.add(task)
+        task.add_done_callback(self._going_on.discard)
+        return task
 
     async def record(self, record: Record) -> None:
         """Write to the query log; raises `RecordUnavailable`. What arrives during one insert shares the next."""
@@ -175,6 +236,12 @@ class Engine:
             return work(*args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+
+
+def result_key(plan: QueryPlan, dataset: DatasetSpec, principal: Principal) -> Key:
+    """All that a result depends on: the published entry, its connection, the caller's policies, the statement."""
+    source = dataset.entry_id, dataset.connection_id, policy_key(dataset, principal)
+    return *source, plan.sql, plan.search_path, plan.max_rows
 
 
 def _make_threads() -> ThreadPoolExecutor:

@@ -1,30 +1,32 @@
-"""Runs a plan: READ ONLY transaction, cursor, budgets, ROLLBACK. Knows asyncpg, not Django."""
+"""Runs a plan: READ ONLY transaction, text cells in chunks, budgets, ROLLBACK. Knows asyncpg, not Django."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
 
 import asyncpg
+from cachetools import TTLCache
 
 from config.errors import GatewayError, QueryFailed, QueryRefused, QueryTimeout, SourceUnavailable
 from datasets.catalog import DatasetSpec
 from querying.pools import Pools
-from querying.results import Column, QueryResult, Value, to_value
+from querying.results import CELL_BYTES, Cell, Column, QueryResult
+from querying.sessions import BROKEN, Session
 from querying.sql.limit import EXPLAIN
-from querying.sql.output import AS_DOUBLE, AS_TEXT, as_printed
+from querying.sql.output import as_text, template_of
 from querying.sql.plan import QueryPlan
+from querying.sql.value_types import SPELLING
 
-CHUNK_ROWS = 200
-GRACE_S = 5.0
-# how a connection fails that the server has closed
-BROKEN = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-ROLLBACK_TIMEOUT_S = 3.0
-Attributes = Sequence[Any]  # Any: asyncpg.Attribute
-Describe = Callable[[QueryPlan], Awaitable[Attributes]]
-LEAVING: set[asyncio.Task[QueryResult]] = set()
+FIRST_ROWS: Final = 100  # of a result, whose width nobody knows yet
+FIRST_CELLS: Final = 20_000
+LATER_ROWS: Final = 5_000
+GRACE_S: Final = 5.0
+DESCRIPTIONS: Final = 5_000
+DESCRIPTION_LIFETIME_S: Final = 300.0  # a table may be altered under it
 # states whose own message names only what the caller wrote, never a value of a row or a name behind a view
 TELLING_STATES = frozenset(
     {
@@ -45,10 +47,6 @@ TELLING_STATES = frozenset(
         "42P19",  # invalid_recursion
     }
 )
-# scalar types that are printed by PostgreSQL, as arrays, ranges and composites are
-PRINTED_TYPES = frozenset(
-    {"bit", "box", "char", "circle", "line", "lseg", "path", "pg_lsn", "point", "polygon", "record", "varbit"}
-)
 VALUE_ERRORS = {
     "22012": ("Division by zero.", "Guard the divisor with NULLIF(x, 0)."),
     "22003": ("A number is out of range for its type.", "Cast to numeric or double precision first."),
@@ -56,123 +54,118 @@ VALUE_ERRORS = {
 }
 
 
-async def execute(
-    plan: QueryPlan, *, dataset: DatasetSpec, pools: Pools, max_bytes: int, timeout_ms: int
-) -> QueryResult:
-    """The plan's rows, at most `plan.max_rows` and `max_bytes`; raises a `SourceError` or `QueryRefused`.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`timeout_ms` is the server's own; a server that does not keep it is left a few seconds later."""
 
-    `timeout_ms` is the server's own limit; a server that does not keep it is left a few seconds later.
-    """
-    # a task of its own: a caller that leaves may be cancelled again at every step of tidying up
-    running = asyncio.create_task(_execute(plan, dataset, pools, max_bytes, timeout_ms / 1000 + GRACE_S))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        running.cancel()
-        LEAVING.add(running)
-        running.add_done_callback(LEAVING.discard)
-        raise
+    max_bytes: int
+    timeout_ms: int
+    wait_s: float | None = None
 
 
-async def _execute(
-    plan: QueryPlan, dataset: DatasetSpec, pools: Pools, max_bytes: int, timeout_s: float
-) -> QueryResult:
-    async with pools.connection(dataset) as connection:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await _in_transaction(connection, plan, partial(_describe, pools, dataset), max_bytes)
-        except TimeoutError:
-            connection.terminate()
-            raise QueryTimeout("The database did not answer within the time limit.") from None
-        except asyncpg.PostgresError as error:
-            raise translate(error) from None
-        except BROKEN:
-            connection.terminate()
-            raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The columns of a statement and the text that asks for them as PostgreSQL prints them."""
+
+    columns: tuple[Column, ...]
+    sql: str
 
 
-async def _in_transaction(
-    connection: asyncpg.Connection, plan: QueryPlan, describe: Describe, max_bytes: int
-) -> QueryResult:
-    transaction = connection.transaction(readonly=True)
-    await transaction.start()
-    try:
-        if plan.search_path:
-            await connection.execute(set_search_path(plan.search_path))
-        return await _fetch(connection, plan, describe, max_bytes=max_bytes)
-    finally:
-        await _roll_back(connection, transaction)
+class Descriptions:
+    """Descriptions by published entry and statement, so that PostgreSQL is asked once what a statement gives."""
+
+    def __init__(self) -> None:
+        self._kept: TTLCache[tuple[int, str], Description] = TTLCache(DESCRIPTIONS, DESCRIPTION_LIFETIME_S)
+        self._lock = Lock()
+
+    async def find(self, plan: QueryPlan, *, dataset: DatasetSpec, session: Session) -> Description:
+        key = dataset.entry_id, plan.sql
+        with self._lock:
+            found = self._kept.get(key)
+        if found is None:
+            # without a name, so that nothing stays behind on the server
+            statement = await session.connection.prepare(plan.sql, name="")
+            found = describe(plan, statement.get_attributes(), dataset)
+            with self._lock:
+                self._kept[key] = found
+        return found
 
 
-async def _describe(pools: Pools, dataset: DatasetSpec, plan: QueryPlan) -> Attributes:
-    """The outputs of a plan, told by a connection that decodes nothing."""
-    async with pools.plain_connection(dataset) as connection:
-        if plan.search_path:
-            await connection.execute(set_search_path(plan.search_path).replace("SET LOCAL", "SET"))
-        attributes: Attributes = (await connection.prepare(plan.sql)).get_attributes()
-        return attributes
-
-
-def set_search_path(schemas: Sequence[str]) -> str:
-    """For this transaction: pg_catalog first, then the schemas of extensions whose operators the plan left open."""
-    quoted = ('"' + schema.replace('"', '""') + '"' for schema in schemas)
-    return f"SET LOCAL search_path = pg_catalog, {', '.join(quoted)}"
-
-
-async def _roll_back(connection: asyncpg.Connection, transaction: Any) -> None:  # Any: asyncpg's Transaction
-    try:
-        async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
-            if not connection.is_closed():
-                await transaction.rollback()
-    except (TimeoutError, asyncpg.PostgresError, *BROKEN):
-        # what cannot be rolled back is cut off; the server rolls back by itself
-        connection.terminate()
-
-
-async def _fetch(connection: asyncpg.Connection, plan: QueryPlan, describe: Describe, *, max_bytes: int) -> QueryResult:
-    # a prepared statement is the extended protocol: it refuses "SELECT 1; COMMIT; DELETE ..."
-    try:
-        statement = await connection.prepare(plan.sql)
-        attributes = statement.get_attributes()
-    except asyncpg.UnsupportedClientFeatureError:
-        # ranges and composites of types that are read as text: elsewhere they can be described, here printed
-        attributes = await describe(plan)
-        statement = None
+def describe(plan: QueryPlan, attributes: Sequence[Any], dataset: DatasetSpec) -> Description:  # Any: asyncpg.Attribute
     columns = tuple(Column(attribute.name, _type_name(attribute.type)) for attribute in attributes)
-    templates = {} if plan.query_type == EXPLAIN else _templates(attributes)
-    if templates or statement is None:
-        statement = await connection.prepare(as_printed(plan.sql, [column.name for column in columns], templates))
-    cursor = await statement.cursor()
-    rows: list[tuple[Value, ...]] = []
-    size = 0
-    while True:
-        # one more than is shown tells truncation from an exact fit
-        chunk = await cursor.fetch(min(CHUNK_ROWS, plan.max_rows + 1 - len(rows)))
-        for record in chunk:
-            if len(rows) == plan.max_rows:
-                return QueryResult(columns, tuple(rows), truncated=True, truncated_by="rows")
-            row = tuple(to_value(raw) for raw in record)
-            size += sum(len(value) if isinstance(value, str) else 8 for value in row)
-            if size > max_bytes:
-                return QueryResult(columns, tuple(rows), truncated=True, truncated_by="bytes")
-            rows.append(row)
-        if len(chunk) < CHUNK_ROWS and len(rows) <= plan.max_rows:
-            return QueryResult(columns, tuple(rows))
+    if plan.query_type == EXPLAIN or not columns:
+        return Description(columns, plan.sql)
+    templates = [_template(attribute.type, dataset) for attribute in attributes]
+    return Description(columns, as_text(plan.sql, [column.name for column in columns], templates))
 
 
-def _templates(attributes: Attributes) -> dict[int, str]:
-    """How to ask for what the driver would not give as PostgreSQL prints it, by position."""
-    found = {}
-    for position, attribute in enumerate(attributes):
-        if attribute.type.name == "float4":
-            found[position] = AS_DOUBLE
-        elif attribute.type.kind != "scalar" or attribute.type.name in PRINTED_TYPES:
-            found[position] = AS_TEXT
-    return found
+def _template(kind: Any, dataset: DatasetSpec) -> str:  # Any: asyncpg.Type
+    name = kind.name if kind.schema == "pg_catalog" and kind.kind == "scalar" else ""
+    return template_of(name, has_own_cast=dataset.vocabulary.has_refused_cast(SPELLING.get(name, name)))
 
 
 def _type_name(kind: Any) -> str:  # Any: asyncpg.Type
     return f"{kind.name[:-2]}[]" if kind.kind == "array" and kind.name.endswith("[]") else str(kind.name)
+
+
+async def execute(
+    plan: QueryPlan,
+    *,
+    dataset: DatasetSpec,
+    pools: Pools,
+    descriptions: Descriptions,
+    caller: str,
+    limits: Limits,
+) -> QueryResult:
+    """The plan's rows, at most `plan.max_rows`; raises a `SourceError`, `BusyError` or `QueryRefused`.
+
+    The statement is cancelled in the database as soon as this is cancelled here.
+    """
+    lent = pools.session(dataset, caller=caller, search_path=plan.search_path, wait_s=limits.wait_s)
+    async with lent as session:
+        try:
+            async with asyncio.timeout(limits.timeout_ms / 1000 + GRACE_S):
+                description = await descriptions.find(plan, dataset=dataset, session=session)
+                return await read(session, description, max_rows=plan.max_rows, max_bytes=limits.max_bytes)
+        except TimeoutError:
+            session.connection.terminate()
+            raise QueryTimeout("The database did not answer within the time limit.") from None
+        except asyncpg.PostgresError as error:
+            raise translate(error) from None
+        except BROKEN:
+            session.connection.terminate()
+            raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
+
+
+async def read(session: Session, description: Description, *, max_rows: int, max_bytes: int) -> QueryResult:
+    """At most `max_rows` rows in chunks, the next as large as the last one's rows allow."""
+    # a cursor is the extended protocol: it refuses "SELECT 1; COMMIT; DELETE ..."
+    cursor = await session.connection.cursor(description.sql)
+    width = max(1, len(description.columns))
+    cells: list[tuple[Cell, ...]] = []
+    size = 0
+    ask = max(1, min(FIRST_ROWS, FIRST_CELLS // width))
+    while True:
+        # one more than is shown tells truncation from an exact fit
+        ask = min(ask, max_rows + 1 - len(cells))
+        session.meter.limit(max_bytes - size)
+        try:
+            chunk = await cursor.fetch(ask)
+        except BROKEN:
+            if session.meter.exceeded:
+                return QueryResult(description.columns, tuple(cells), "bytes")
+            raise
+        before, size = size, size + session.meter.received + CELL_BYTES * width * len(chunk)
+        cells += map(tuple, chunk)
+        if size >= max_bytes:
+            # of the last chunk about as many rows as fit
+            fits = len(cells) - len(chunk) + len(chunk) * (max_bytes - before) // (size - before)
+            return QueryResult(description.columns, tuple(cells[: min(fits, max_rows)]), "bytes")
+        if len(cells) > max_rows:
+            return QueryResult(description.columns, tuple(cells[:max_rows]), "rows", size)
+        if len(chunk) < ask:
+            return QueryResult(description.columns, tuple(cells), "", size)
+        ask = min(LATER_ROWS, (max_bytes - size) * len(cells) // size + 1)
 
 
 def translate(error: asyncpg.PostgresError) -> GatewayError:

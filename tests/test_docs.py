@@ -26,6 +26,7 @@ from mcp_gateway.rendering import WEIGHTING_SENTENCES
 from mcp_gateway.server import build_server
 from querying.engine import Engine
 from querying.management.lines import render_record
+from querying.results import Rendered
 from querying.services import Answer
 from tests import allowed_lists
 
@@ -211,7 +212,7 @@ def test_the_positional_arguments_of_a_command_stand_in_its_first_line() -> None
 def test_the_fields_of_a_record_of_run_queries_are_documented() -> None:
     # Any: no value
     failed: Answer[Any] = Answer(uuid4(), Outcome.FAILED, 1, error=SqlInvalid("No."))
-    listing: Answer[Any] = Answer(uuid4(), Outcome.ANSWERED, 1, text="text")
+    listing: Answer[Any] = Answer(uuid4(), Outcome.ANSWERED, 1, shown=Rendered("text", 0, 1))
     documented = {name for name in rows(sections(read("commands.md"))["run_queries"]) if not name.startswith("--")}
 
     assert documented == set(render_record("id", failed)) | set(render_record("id", listing))

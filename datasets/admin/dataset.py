@@ -97,8 +97,9 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
         ("Time", {"fields": ("date_column", "date_range_start", "date_range_end")}),
         (
             "Rules",
-            {"fields": ("personal_data", "policies", "merges", "design_decision", "raw_rows", "aggregated_rows")},
+            {"fields": ("personal_data", "policies", "merges", "design_decision")},
         ),
+        ("Limits of answers", {"fields": DatasetForm.LIMITS}),
     )
     register_fieldsets: ClassVar[PageFieldsets] = (
         ("Connection", {"fields": ("name", "connection_string", "allow_unsafe_role")}),

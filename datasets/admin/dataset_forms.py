@@ -151,6 +151,12 @@ def _refuse_faults(parse: Callable[[], object]) -> None:
         raise forms.ValidationError(error.message) from error
 
 
+def _limit_field(label: str) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label, required=False, widget=UnfoldAdminIntegerFieldWidget(), help_text="Empty: the system's."
+    )
+
+
 class DatasetForm(RowForm):
     """What people say about a dataset. Clients see it once it is approved."""
 
@@ -163,19 +169,12 @@ class DatasetForm(RowForm):
         help_text="Classes shown as one, by column, e.g. <code>{&quot;nccs&quot;: {&quot;A&quot;: [&quot;A&quot;, "
         "&quot;A1&quot;]}}</code>; empty: as the system setting says, <code>{}</code>: none.",
     )
-    raw_rows = forms.IntegerField(
-        label="Raw rows",
-        required=False,
-        widget=UnfoldAdminIntegerFieldWidget(),
-        help_text="Empty: the system's limit.",
-    )
-    aggregated_rows = forms.IntegerField(
-        label="Aggregated rows",
-        required=False,
-        widget=UnfoldAdminIntegerFieldWidget(),
-        help_text="Empty: the system's limit.",
-    )
-    LIMITS: ClassVar = ("raw_rows", "aggregated_rows")
+    raw_rows = _limit_field("Raw rows")
+    aggregated_rows = _limit_field("Aggregated rows")
+    answer_tokens = _limit_field("Tokens of an answer")
+    significant_digits = _limit_field("Significant digits")
+    result_ttl_s = _limit_field("Seconds that results are kept")
+    LIMITS: ClassVar = ("raw_rows", "aggregated_rows", "answer_tokens", "significant_digits", "result_ttl_s")
 
     class Meta:
         model = Dataset

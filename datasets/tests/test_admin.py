@@ -590,14 +590,20 @@ def test_revokes_a_key_and_keeps_its_history(staff: Client) -> None:
 
 
 # ── settings ─────────────────────────────────────────────────────────────────────────────────────────────────
+NEWER_LIMITS = {"answer_tokens": "9000", "significant_digits": "4", "result_ttl_s": "0"}
+
+
 def test_stores_a_setting_for_every_process(staff: Client) -> None:
     before = read_version()
     url = reverse("admin:datasets_systemconfig_change", args=["query_limits"])
 
-    staff.post(url, {"raw_rows": "7", "aggregated_rows": "500", "parallel_queries": "10"})
+    limits = {"raw_rows": 7, "aggregated_rows": 500, "parallel_queries": 10}
+    limits |= {"answer_tokens": 9000, "significant_digits": 4, "result_ttl_s": 0}
+
+    staff.post(url, {name: str(value) for name, value in limits.items()})
 
     row = SystemConfig.objects.get(key="query_limits")
-    assert row.value == {"raw_rows": 7, "aggregated_rows": 500, "parallel_queries": 10}
+    assert row.value == limits
     assert row.updated_by == "asha"
     assert read_version() > before
 
@@ -607,7 +613,7 @@ def test_stores_a_setting_for_every_process(staff: Client) -> None:
     [
         (
             "query_limits",
-            {"raw_rows": "0", "aggregated_rows": "5", "parallel_queries": "3"},
+            {"raw_rows": "0", "aggregated_rows": "5", "parallel_queries": "3", **NEWER_LIMITS},
             "raw_rows",
             "greater than or equal to 1",
         ),

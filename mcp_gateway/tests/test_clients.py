@@ -9,11 +9,12 @@ import pytest
 from logs_analytics.records import Client, Outcome
 from mcp_gateway.clients import Channel, channel_of, identify
 from mcp_gateway.rendering import render_query
-from querying.results import Column, QueryResult, render_markdown
+from querying.cache import Kept
+from querying.results import Column, QueryResult, render
 from querying.services import Answer
 from querying.sql.plan import QueryPlan
 
-ROWS = QueryResult((Column("app", "text"), Column("n", "int8")), (("WhatsApp", 421), ("YouTube", 377)))
+ROWS = QueryResult((Column("app", "text"), Column("n", "int8")), (("WhatsApp", "421"), ("YouTube", "377")))
 PLAN = QueryPlan(
     sql="SELECT 1", fingerprint="f", query_type="aggregated", weighting="design_not_confirmed", max_rows=2, tables=()
 )
@@ -27,7 +28,8 @@ def build_answer(result: QueryResult = ROWS) -> Answer[QueryResult]:
         dataset="panel_in",
         plan=PLAN,
         value=result,
-        text=render_markdown(result),
+        kept=Kept(result),
+        shown=render(result, "markdown", max_tokens=10_000),
     )
 
 
@@ -86,10 +88,10 @@ def test_an_unknown_client_gets_both_channels_complete() -> None:
 
 
 def test_truncation_is_a_field_and_a_sentence() -> None:
-    truncated = QueryResult(ROWS.columns, ROWS.rows, truncated=True, truncated_by="rows")
+    truncated = QueryResult(ROWS.columns, ROWS.cells, "rows")
 
     result = render_query(build_answer(truncated), client=Client(name="chatgpt"))
 
     assert result.structured_content is not None
     assert result.structured_content["truncated"] is True
-    assert "Truncated at 2 rows" in result.content[0].text  # type: ignore[union-attr]  # one text block
+    assert "There are more than 2 rows" in result.content[0].text  # type: ignore[union-attr]  # one text block

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from config.errors import GatewayError, InvalidRequest
 from logs_analytics.records import Outcome
 from querying import services
+from querying.batches import answer_batch, build_batch
 from querying.engine import Engine
 from querying.results import QueryResult
 from querying.services import Answer, Call
@@ -36,12 +37,23 @@ class Description(BaseModel):
     tables: list[str] = []
 
 
+class LabelledQuery(Query):
+    label: str = ""
+
+
+class Queries(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    queries: list[LabelledQuery]
+    combine: str = ""
+
+
 class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
 ARGUMENTS: Mapping[str, type[BaseModel]] = {
     "describe_dataset": Description,
+    "execute_multi_query": Queries,
     "execute_query": Query,
     "list_datasets": Nothing,
 }
@@ -101,12 +113,27 @@ async def run_line(line: Line, *, call: Call, engine: Engine, reveal_all_rows: b
         request = QueryRequest(**line.arguments.model_dump(), reveal_all_rows=reveal_all_rows)
         (answer,) = await services.answer(call, [request], engine=engine)
         return render_record(line.id, answer)
+    if isinstance(line.arguments, Queries):
+        return await run_batch(line.id, line.arguments, call=call, engine=engine, reveal_all_rows=reveal_all_rows)
     if isinstance(line.arguments, Description):
         described = await services.describe_dataset(
             call, line.arguments.dataset, tables=line.arguments.tables, engine=engine
         )
         return render_record(line.id, described)
     return render_record(line.id, await services.list_datasets(call, engine=engine))
+
+
+async def run_batch(
+    identifier: Any, asked: Queries, *, call: Call, engine: Engine, reveal_all_rows: bool
+) -> Json:  # Any: the caller's id
+    requests = [QueryRequest(**query.model_dump(), reveal_all_rows=reveal_all_rows) for query in asked.queries]
+    try:
+        batch = build_batch(requests, combine=asked.combine)
+    except GatewayError as error:
+        return render_record(identifier, await services.refuse(call, error, engine=engine))
+    made = await answer_batch(call, batch, engine=engine)
+    records = [render_record(answer.label, answer) for answer in made.answers]
+    return {"id": identifier, "answers": records, "pending": list(made.pending), "handle": made.handle or None}
 
 
 def render_record(
@@ -124,6 +151,7 @@ def render_record(
         "rows": [list(row) for row in result.rows] if result else [],
         "bases": [None] * len(result.rows) if result else [],
         "truncated": result.truncated if result else False,
+        "cached": answer.age_s is not None,
         "weighting": plan.weighting if plan else None,
         "warnings": list(plan.warnings) if plan else [],
         "sql_executed": plan.sql if plan else None,

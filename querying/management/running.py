@@ -15,6 +15,7 @@ from querying.engine import Engine
 from querying.services import Call
 
 T = TypeVar("T")
+NO_BUDGET = 1_000_000_000  # of tokens: a terminal is no model
 
 
 def build_call(key_name: str, *, tool: str, person: str) -> Call:
@@ -24,6 +25,7 @@ def build_call(key_name: str, *, tool: str, person: str) -> Call:
         tool=tool,
         client=Client(name="command", confidence="high"),
         response_format="json",
+        max_tokens=NO_BUDGET,
     )
 
 

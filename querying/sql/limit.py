@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
 from datasets.catalog import DatasetSpec, TableSpec
+from datasets.system_config import SystemSettings
 from querying.sql.allowed_functions import AGGREGATES, ROW_SOURCES
 from querying.sql.draft import Draft
 from querying.sql.govern import grouped_item
@@ -41,10 +42,16 @@ def limit(draft: Draft) -> Draft:
 def row_limit(draft: Draft, query_type: str) -> int:
     """The policy's rows for this kind of result, the dataset's own before the system's, lowered by the caller's."""
     name = "raw_rows" if query_type == RAW else "aggregated_rows"
-    allowed: int = draft.dataset.query_limits.get(name, getattr(draft.settings.query_limits, name))
+    allowed = limit_of(name, draft.dataset, draft.settings)
     if draft.request.reveal_all_rows:
         allowed = ALL_ROWS
     return min(allowed, draft.request.max_rows or allowed)
+
+
+def limit_of(name: str, dataset: DatasetSpec | None, settings: SystemSettings) -> int:
+    """A limit of `query_limits`: the dataset's own before the system's."""
+    allowed: int = (dataset.query_limits if dataset else {}).get(name, getattr(settings.query_limits, name))
+    return allowed
 
 
 def query_type_of(reading: Reading, dataset: DatasetSpec) -> str:

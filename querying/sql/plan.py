@@ -19,6 +19,7 @@ from querying.sql.govern import check_governed, govern
 from querying.sql.guard import guard
 from querying.sql.limit import limit
 from querying.sql.parse import NOT_PRINTABLE, PLAINER, fingerprint, parse_printed, parse_statement, print_tree
+from querying.sql.repeatable import is_repeatable
 from querying.sql.walk import walk
 from querying.sql.weigh import weigh
 
@@ -34,7 +35,7 @@ class QueryPlan:
 
     `query_type` is raw, aggregated or explain. `max_rows` rows are shown; the SQL asks for one more, so that a
     result of more than `max_rows` rows was cut by us, never by the caller's own LIMIT. `search_path` names the schemas
-    that stand behind pg_catalog while it runs.
+    that stand behind pg_catalog while it runs. A `repeatable` statement asks neither the clock nor chance.
     """
 
     sql: str
@@ -46,6 +47,7 @@ class QueryPlan:
     search_path: tuple[str, ...] = ()
     weight_column: str = ""
     warnings: tuple[str, ...] = ()
+    repeatable: bool = False
 
 
 PASSES: Final[tuple[Callable[[Draft], Draft], ...]] = (guard, bind, govern, weigh, limit)
@@ -79,6 +81,7 @@ def seal(draft: Draft) -> QueryPlan:
         tables=draft.tables,
         search_path=draft.search_path,
         warnings=draft.warnings,
+        repeatable=is_repeatable(printed.messages, draft.tables, draft.dataset),
     )
 
 

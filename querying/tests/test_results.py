@@ -3,11 +3,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from decimal import Decimal
 
 import pytest
 
-from querying.results import Column, QueryResult, Value, dump_json, render_csv, render_json, render_markdown
+from querying.results import Cell, Column, QueryResult, dump_json, render, render_markdown, shorten
 
 HOSTILE = [
     "a|b",
@@ -21,8 +20,12 @@ HOSTILE = [
 ]
 
 
-def one_column(*values: Value) -> QueryResult:
-    return QueryResult((Column("x", "text"),), tuple((value,) for value in values))
+def one_column(*cells: Cell, kind: str = "text") -> QueryResult:
+    return QueryResult((Column("x", kind),), tuple((cell,) for cell in cells))
+
+
+def whole(result: QueryResult, form: str) -> str:
+    return render(result, form, max_tokens=1_000_000).text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -43,33 +46,125 @@ def test_a_category_reaches_the_model_as_it_is_stored() -> None:
 
 
 def test_markdown_has_no_padding_and_every_digit() -> None:
-    result = QueryResult((Column("a", "int4"), Column("b", "numeric")), ((1, Decimal("1E+3")), (None, Decimal("0.10"))))
+    result = QueryResult((Column("a", "int4"), Column("b", "numeric")), (("1", "1000"), (None, "0.10")))
 
     assert render_markdown(result) == "|a|b|\n|---|---|\n|1|1000|\n|NULL|0.10|"
 
 
 def test_csv_reads_back() -> None:
-    result = QueryResult((Column("a,b", "text"), Column("n", "int4")), tuple((text, 1) for text in HOSTILE))
+    result = QueryResult((Column("a,b", "text"), Column("n", "int4")), tuple((text, "1") for text in HOSTILE))
 
-    rows = list(csv.reader(io.StringIO(render_csv(result), newline="")))
+    rows = list(csv.reader(io.StringIO(whole(result, "csv"), newline="")))
 
     assert rows[0] == ["a,b", "n"]
     assert [row[0] for row in rows[1:]] == HOSTILE
 
 
 def test_csv_tells_null_from_empty() -> None:
-    assert render_csv(one_column(None, "")) == 'x\n\n""'
+    assert whole(one_column(None, ""), "csv") == 'x\n\n""'
 
 
 def test_json_keeps_every_digit_and_has_no_nan() -> None:
-    result = one_column(Decimal("12345678901234567890.123456789"), 9007199254740993, 0.1, "NaN", True, None)
-
-    text = render_json(result)
-
-    assert (
-        text
-        == '{"columns":["x"],"rows":[[12345678901234567890.123456789],[9007199254740993],[0.1],["NaN"],[true],[null]]}'
+    columns = tuple(
+        Column(name, kind) for name, kind in [("n", "numeric"), ("i", "int8"), ("f", "float8"), ("b", "bool")]
     )
-    assert json.loads(text)["rows"][3] == ["NaN"]
+    result = QueryResult(
+        columns,
+        (
+            ("12345678901234567890.123456789", "9007199254740993", "0.1", "true"),
+            ("NaN", None, "-Infinity", "false"),
+            ("1", "2", "1e+20", None),
+        ),
+    )
+
+    text = whole(result, "json")
+
+    assert text == (
+        '{"columns":["n","i","f","b"],"rows":[[12345678901234567890.123456789,9007199254740993,0.1,true],'
+        '["NaN",null,"-Infinity",false],[1,2,1e+20,null]]}'
+    )
+    assert json.loads(text)["rows"][1] == ["NaN", None, "-Infinity", False]
     with pytest.raises(ValueError, match=r"NaN|compliant"):
         dump_json(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("0.3333333333333333", "0.333333"),
+        ("163.6421875", "163.642"),
+        ("23.5000000000000000", "23.5"),
+        ("12345678.91", "12345678.91"),
+        ("12345678.914999", "12345678.91"),
+        ("123456789012345678901.123456", "123456789012345678901.12"),
+        ("12345678901234567890", "12345678901234567890"),
+        ("-0.000012345678", "-1.23457e-05"),
+        ("1.2345678e-07", "1.23457e-07"),
+        ("1e+20", "1e+20"),
+        ("0.10", "0.10"),
+        ("0.0000000000000000", "0"),
+        ("-99.99999999", "-100"),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+    ],
+)
+def test_numbers_keep_what_matters(number: str, shown: str) -> None:
+    kept = shorten(number, 6) if len(number) > 6 else number
+
+    assert kept == shown
+    result = one_column(number, None, kind="numeric")
+    assert render(result, "markdown", max_tokens=10_000, digits=6).text.splitlines()[2:] == [f"|{shown}|", "|NULL|"]
+    assert render(result, "csv", max_tokens=10_000, digits=6).text == f"x\n{number}\n"
+
+
+@pytest.mark.parametrize("form", ["markdown", "csv", "json"])
+def test_an_answer_holds_as_many_rows_as_its_budget(form: str) -> None:
+    result = one_column(*(f"value {number}" for number in range(1000)))
+
+    shown = render(result, form, max_tokens=500)
+
+    assert shown.truncated_by == "tokens"
+    assert 50 < shown.rows < 250
+    assert shown.tokens <= 500
+    larger = render(result, form, max_tokens=550)
+    assert larger.rows > shown.rows
+    assert larger.text.startswith(shown.text.removesuffix("]}"))
+
+
+def test_a_row_that_does_not_fit_leaves_the_head() -> None:
+    shown = render(one_column("word " * 5000), "markdown", max_tokens=500)
+
+    assert (shown.text, shown.rows, shown.truncated_by) == ("|x|\n|---|", 0, "tokens")
+
+
+def test_a_result_without_columns_has_rows() -> None:
+    assert render_markdown(QueryResult((), ((), ()))) == "||\n||\n||\n||"
+
+
+def test_a_description_that_is_out_of_date_breaks_nothing() -> None:
+    result = one_column("a|b", "7", kind="int4")
+
+    assert result.rows == (("a|b",), (7,))
+    assert whole(result, "json") == '{"columns":["x"],"rows":[["a|b"],[7]]}'
+    assert whole(result, "markdown").splitlines()[2] == "|a\\|b|"
+
+
+@pytest.mark.parametrize(
+    ("moments", "shown"),
+    [
+        (["2026-01-31 10:20:30+00", "2026-01-31 10:20:00+00"], ["2026-01-31 10:20:30", "2026-01-31 10:20:00"]),
+        (["2026-01-31 10:20:00+00", None], ["2026-01-31 10:20", "NULL"]),
+        (["2026-01-01 00:00:00", "2026-02-01 00:00:00"], ["2026-01-01", "2026-02-01"]),
+        (["2026-01-01 00:00:00+00", "2026-02-01 00:30:00+00"], ["2026-01-01 00:00", "2026-02-01 00:30"]),
+        (["2026-01-01 00:00:00.5", "2026-02-01 00:00:00"], ["2026-01-01 00:00:00.5", "2026-02-01 00:00:00"]),
+        (["0044-03-15 00:00:00 BC", "2026-02-01 00:00:00"], ["0044-03-15 00:00:00 BC", "2026-02-01 00:00:00"]),
+        (["infinity", "2026-02-01 00:00:00+00"], ["infinity", "2026-02-01 00:00:00+00"]),
+    ],
+)
+def test_times_keep_what_tells_them_apart(moments: list[Cell], shown: list[str]) -> None:
+    result = one_column(*moments, kind="timestamptz")
+
+    assert render(result, "markdown", max_tokens=10_000, digits=6).text.splitlines()[2:] == [
+        f"|{one}|" for one in shown
+    ]
+    assert render(result, "markdown", max_tokens=10_000).text.splitlines()[2] == f"|{moments[0]}|"

@@ -31,7 +31,7 @@ from querying.engine import Engine
 from querying.results import QueryResult
 from querying.services import Answer, Call, answer
 from querying.sql.plan import QueryRequest
-from tests.servers import MakeDatabase, ReadonlyDsn
+from tests.servers import SERVERS, MakeDatabase, ReadonlyDsn
 
 OPERATOR = Call(principal=Principal(person="operator", datasets=None, operator=True), door="test", tool="execute_query")
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -329,12 +329,17 @@ def set_policies(dataset: Dataset) -> None:
 
 async def test_a_session_cannot_be_poisoned(shop: Dataset, engine: Engine) -> None:
     dataset = engine.catalog.datasets["shop"]
-    async with engine.pools.connection(dataset) as one:
-        assert await one.fetchval("SELECT current_setting('default_transaction_read_only')") == "on"
-        await one.fetch("SELECT set_config('default_transaction_read_only', 'off', false)")
-    async with engine.pools.connection(dataset) as again:
-        assert await again.fetchval("SELECT current_setting('default_transaction_read_only')") == "on"
-        assert await again.fetchval("SELECT current_setting('search_path')") == "pg_catalog"
+    async with engine.pools.session(dataset) as one:
+        backend = one.connection.get_server_pid()
+        assert await one.connection.fetchval("SELECT current_setting('default_transaction_read_only')") == "on"
+        await one.connection.fetch("SELECT set_config('default_transaction_read_only', 'off', false)")
+        await one.connection.execute("COMMIT; SET search_path = public; SELECT pg_advisory_lock(7)")
+    await asyncio.sleep(0.1)
+    async with engine.pools.session(dataset) as again:
+        assert again.connection.get_server_pid() == backend
+        assert await again.connection.fetchval("SELECT current_setting('default_transaction_read_only')") == "on"
+        assert await again.connection.fetchval("SELECT current_setting('search_path')") == "pg_catalog"
+        assert await again.connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
 
 async def test_a_query_over_its_time_is_stopped(
@@ -400,7 +405,7 @@ async def test_a_database_that_is_away_disturbs_no_other(
     with psycopg.connect(database_url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as server:
         server.execute(f'DROP DATABASE "{database_url.rsplit("/", 1)[1]}" WITH (FORCE)'.encode())
 
-    error = await error_of(engine, "SELECT 1 AS one", dataset="other")
+    error = await error_of(engine, "SELECT 2 AS two", dataset="other")
 
     assert (error.code, error.retryable) == ("source_unavailable", True)
     assert await rows_of(engine, "SELECT 1 AS one") == ((1,),)
@@ -435,28 +440,103 @@ async def test_one_bad_record_withholds_no_other_answer(shop: Dataset, engine: E
     assert outcomes == ["answered", "answered", "failed", "answered", "answered"]
 
 
-async def test_a_frozen_database_is_left_at_the_time_limit(
+@contextmanager
+def frozen(backend: int) -> Iterator[None]:
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(backend, signal.SIGCONT)
+
+
+async def test_a_statement_in_a_frozen_database_is_left_at_the_time_limit(
     make_active: Callable[..., Dataset], shop_dsn: str, settings: Any, transactional_db: None
 ) -> None:
     settings.QUERY_TIMEOUT_MS = 500
     await sync_to_async(make_active)("shop", shop_dsn)
     engine = Engine()
     await engine.start(watching=False)
-    async with engine.pools.connection(engine.catalog.datasets["shop"]) as one:
-        backend = await one.fetchval("SELECT pg_backend_pid()")
-    os.kill(backend, signal.SIGSTOP)
-    try:
+    asked = asyncio.create_task(error_of(engine, "SELECT count(*) AS n FROM events a, events b, events c"))
+    backend = await backend_of(engine, "events")
+
+    with frozen(backend):
         started = time.monotonic()
-        error = await error_of(engine, "SELECT count(*) AS n FROM users")
+        error = await asked
         waited = time.monotonic() - started
-    finally:
-        os.kill(backend, signal.SIGCONT)
-    again = await rows_of(engine, "SELECT count(*) AS n FROM users")
+        elsewhere = await rows_of(engine, "SELECT count(*) AS n FROM users")
     await engine.stop()
 
     assert error.code == "query_timeout"
-    assert waited < 20
-    assert again == ((50,),)
+    assert waited < 8
+    assert elsewhere == ((50,),)
+
+
+async def test_a_connection_that_froze_while_it_was_idle_is_replaced(shop: Dataset, engine: Engine) -> None:
+    async with engine.pools.session(engine.catalog.datasets["shop"]) as one:
+        backend = one.connection.get_server_pid()
+    await asyncio.sleep(0.2)
+
+    with frozen(backend):
+        started = time.monotonic()
+        rows = await rows_of(engine, "SELECT count(*) AS n FROM users")
+        waited = time.monotonic() - started
+
+    assert rows == ((50,),)
+    assert waited < 3
+
+
+async def test_a_connection_that_was_killed_while_it_was_idle_is_replaced(shop: Dataset, engine: Engine) -> None:
+    async with engine.pools.session(engine.catalog.datasets["shop"]) as one:
+        backend = one.connection.get_server_pid()
+    await asyncio.sleep(0.2)
+    await kill_backend(backend)
+
+    assert await rows_of(engine, "SELECT count(*) AS n FROM users") == ((50,),)
+
+
+async def test_a_statement_whose_backend_is_killed_is_never_run_again(shop: Dataset, engine: Engine) -> None:
+    asked = asyncio.create_task(error_of(engine, "SELECT count(*) AS n FROM events a, events b, events c"))
+    backend = await backend_of(engine, "events")
+
+    await kill_backend(backend)
+    error = await asked
+
+    assert (error.code, error.retryable) == ("source_unavailable", True)
+    assert await statements_with("events") == []
+
+
+async def statements_with(text: str) -> list[tuple[int, str]]:
+    """Process numbers and texts of the statements that run on the session's server, but for this one."""
+
+    def look() -> list[tuple[int, str]]:
+        with psycopg.connect(superuser_url(), autocommit=True) as server:
+            return server.execute(
+                "SELECT pid, query FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() "
+                "AND application_name = 'mcp-analytics' AND strpos(query, %s) > 0",
+                [text],
+            ).fetchall()
+
+    return await asyncio.to_thread(look)
+
+
+async def backend_of(engine: Engine, text: str) -> int:
+    """The process that runs a statement with this text, once it runs."""
+    async with asyncio.timeout(10):
+        while not (found := await statements_with(text)):
+            await asyncio.sleep(0.02)
+    return found[0][0]
+
+
+async def kill_backend(backend: int) -> None:
+    def kill() -> None:
+        with psycopg.connect(superuser_url(), autocommit=True) as server:
+            server.execute("SELECT pg_terminate_backend(%s)", [backend])
+
+    await asyncio.to_thread(kill)
+
+
+def superuser_url() -> str:
+    return SERVERS.runtime.postgres_superuser_url
 
 
 async def test_a_plan_shows_nothing_that_stands_behind_a_view(shop: Dataset, engine: Engine) -> None:

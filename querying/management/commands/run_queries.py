@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandParser
 
 from config.errors import InvalidRequest
@@ -35,9 +34,9 @@ class Command(GatewayCommand):
 
         async def work(engine: Engine) -> None:
             places = asyncio.Semaphore(min(SIDE_BY_SIDE, engine.catalog.settings.query_limits.parallel_queries))
-            # no more at once than a dataset has connections: waiting here never ends in gateway_busy
+            # no more at once than one caller has connections: waiting here never ends in gateway_busy
             per_dataset: defaultdict[str, asyncio.Semaphore] = defaultdict(
-                lambda: asyncio.Semaphore(settings.POOL_SIZE)
+                lambda: asyncio.Semaphore(engine.pools.caller_size)
             )
 
             async def ask(line: Line) -> Json:
