@@ -56,7 +56,7 @@ class QueryLimits(Section):
     aggregated_rows: int = Field(default=1000, ge=1, le=100_000)
     parallel_queries: int = Field(default=30, ge=1, le=100)
     answer_tokens: int = Field(default=20_000, ge=500, le=1_000_000)
-    significant_digits: int = Field(default=6, ge=0, le=17)
+    significant_digits: int = Field(default=5, ge=0, le=17)
     result_ttl_s: int = Field(default=60, ge=0, le=86_400)
 
 

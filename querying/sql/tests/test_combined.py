@@ -116,6 +116,7 @@ SELECT k, region FROM sales WHERE region ILIKE 'NORTH' OR region ILIKE 'Ä%' OR 
 SELECT k FROM sales WHERE k LIKE 'a%b_c%'
 SELECT city FROM base WHERE city ILIKE 'PUNE' OR city LIKE 'p.ne' OR city LIKE '[D]elhi'
 SELECT region ~ 'o', region ~ '^n', region ~ 'th$', region !~ 'o', region ~* 'NORTH', region !~* 'S', k ~ 'a.b', k ~ '\\d\\d' FROM sales
+SELECT k FROM sales WHERE region ~ '^(n|s)o[r(u]t?(t|th)$' OR k ~ '[(]' OR region ~ 'Ze{0,1}d' OR k ~ '[\\]\\)]' OR k ~ 'a\\sb'
 SELECT day + 1, day - 7, day - date '2026-01-01', day + interval '1 month', day > '2026-01-31', day - interval '1 day' FROM sales
 SELECT at - timestamp '2026-01-01', at + interval '36 hours', at::date, day::timestamp, at < seen FROM sales
 SELECT seen, seen::date, extract(year FROM seen), min(seen) OVER () FROM sales
@@ -153,6 +154,22 @@ SELECT DISTINCT region AS r FROM sales ORDER BY r DESC LIMIT 2
 SELECT k FROM sales ORDER BY n LIMIT ALL OFFSET 2
 SELECT starts_with(region, 'no'), char_length(region), ascii(region) FROM sales
 SELECT region, count(*) AS sum, sum(n) AS count FROM sales GROUP BY region ORDER BY sum, count
+SELECT * FROM (sales s LEFT JOIN base b USING (k)) JOIN nothing USING (k)
+SELECT upper(region) AS region, count(*) FROM sales GROUP BY region
+SELECT k AS region, region AS k FROM sales ORDER BY region, k
+SELECT DISTINCT ON (k) n AS k FROM sales ORDER BY k
+SELECT DISTINCT n % 2, ok FROM sales ORDER BY 2 DESC, 1
+SELECT region, sum(sum(n)) OVER (ORDER BY region) FROM sales GROUP BY region
+SELECT q.t::int, q.ok::int FROM (SELECT n > 2 AS t, ok FROM sales) q
+SELECT sum(ok::int), avg(ok::int), sum((ok IS TRUE)::int) * 100.0 / count(*) FROM sales
+SELECT NULL = NULL, NULL IN (1), 1 IN (1, NULL), 2 NOT IN (1, NULL), NULL IS NULL
+SELECT k LIKE '', '' LIKE '%', 'a' LIKE 'A', NULL LIKE 'a', 'a\\b' LIKE 'a\\\\b', 'aab' LIKE '%ab' FROM sales
+SELECT round(-2.5), round(-0.5), round(123456.789, -2), trunc(-1.29, 1), ceil(-0.5), 10 % 3.5, -10 % 3.5
+SELECT date '2026-01-31' + interval '1 month', timestamp '2026-03-31 10:00' - interval '1 month', interval '1 day' * 3
+SELECT extract(week FROM date '2025-12-29'), extract(isoyear FROM date '2025-12-29'), extract(epoch FROM at - day) FROM sales
+SELECT day, count(*) OVER (ORDER BY day RANGE BETWEEN interval '40 days' PRECEDING AND CURRENT ROW) FROM sales WHERE n < 3
+SELECT seen - interval '1 month', seen = '2026-01-31 08:00:00+00', seen::text, (at - timestamp '2026-01-01')::text FROM sales
+SELECT stddev(n), corr(n, n), percentile_cont(0.5) WITHIN GROUP (ORDER BY n), mode() WITHIN GROUP (ORDER BY n) FROM nothing
 """.strip().split("\n")  # noqa: E501  # one statement a line
 
 
@@ -319,6 +336,8 @@ SELECT k FROM sales WHERE k ~ '\\bx'
 SELECT k FROM sales WHERE k ~ '\\w+'
 SELECT k FROM sales WHERE k ~ '[[:alpha:]]'
 SELECT k FROM sales WHERE k ~ '(?i)x'
+SELECT k FROM sales WHERE k ~ '(x{1,30}){1,30}'
+SELECT k FROM sales WHERE k ~ 'x{1,300}'
 SELECT k FROM sales WHERE n < '5.4'
 SELECT n + '0.5' FROM sales
 SELECT coalesce(n, '0.5') FROM sales
@@ -332,6 +351,8 @@ SELECT extract(second FROM at) FROM sales
 SELECT date_trunc('decade', at) FROM sales
 SELECT interval '1.5 months'
 SELECT interval 'P1M'
+SELECT split_part(k, '', 1) FROM sales
+SELECT split_part(k, region, 1) FROM sales
 SELECT repeat('a', 1000000000)
 SELECT lpad('a', 1000000000)
 SELECT replace(k, 'a', region) FROM sales
