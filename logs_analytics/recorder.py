@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import CharField, TextField
 
 from config.errors import RecordUnavailable
@@ -29,11 +29,20 @@ def write_records(records: Sequence[Record]) -> None:
     """
     rows = json.dumps([_build_row(record) for record in records], default=str)
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(INSERT, [rows])
+        try:
+            _insert(rows)
+        except (OperationalError, InterfaceError):
+            # the server was restarted since; a record that did arrive is not inserted twice
+            connection.close()
+            _insert(rows)
     except (DatabaseError, ValueError) as error:
         log.exception("%s records could not be written", len(records))
         raise RecordUnavailable(WITHHELD) from error
+
+
+def _insert(rows: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [rows])
 
 
 COLUMNS = ", ".join(f'"{field.column}"' for field in QueryLog._meta.concrete_fields)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -41,6 +42,7 @@ T = TypeVar("T")
 METADATA_THREADS = 4
 PARTITIONS_EVERY_S = 6 * 3600
 RECORD_TIMEOUT_S = 10
+CHECK_AFTER_S = 1.0  # checking costs a round trip to the metadata database
 LONG_SQL = 3_000
 Waiting = tuple[Record, asyncio.Future[None]]
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Engine:
         self.flights: Flights[Kept] = Flights()
         self.held = HeldResults(django_settings.REDIS_URL, cipher=build_cipher(django_settings.ENCRYPTION_KEYS))
         self._threads = _make_threads()
+        self._local = threading.local()
         self._refreshing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._going_on: set[asyncio.Task[None]] = set()
@@ -229,11 +232,15 @@ class Engine:
         return None
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ORM work off the loop, on a connection that is checked before it is used."""
+        """Run ORM work off the loop, on a connection that is checked where it may be old or broken."""
 
         def run() -> T:
-            close_old_connections()
-            return work(*args, **kwargs)
+            if time.monotonic() - getattr(self._local, "used_at", 0.0) > CHECK_AFTER_S:
+                close_old_connections()
+            self._local.used_at = 0.0  # an error on the way leaves it to be checked
+            done = work(*args, **kwargs)
+            self._local.used_at = time.monotonic()
+            return done
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ import psycopg
 
 from config.embedded import SUPERUSER, make_password, pick_free_port, postgres_url
 from config.embedded_servers import find_account, find_postgres_home, start_postgres
-from config.processes import Child
+from config.processes import Child, ProcessSpec
 from conftest import SHOP
 from datasets.catalog import DatasetSpec
 from datasets.connections import parse_dsn
@@ -38,6 +38,7 @@ CREATE ROLE reader LOGIN PASSWORD '{password}';
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
 REVOKE TEMP ON DATABASE shop FROM PUBLIC;
 """
+PGBOUNCER: Final = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin") or ""
 OURS: Final = "application_name = 'mcp-analytics'"
 
 
@@ -53,7 +54,7 @@ class OwnServer:
         self.execute(SHOP + READER.format(password=self.password))
 
     def start(self, **settings: str) -> None:
-        """Nothing where it runs already."""
+        """Nothing where it runs already. In the main thread: Linux stops it when the thread that started it ends."""
         if not self.child.running:
             self.child = self._start(settings)
 
@@ -208,12 +209,67 @@ async def until(condition: Callable[[], object], *, within_s: float) -> float:
     return time.monotonic() - start
 
 
-async def timed(work: Any) -> tuple[Any, float]:  # Any: an awaitable and what it gives
+async def timed(work: Awaitable[Any]) -> tuple[Any, float]:  # Any: what it gives, or the error
     """What came of it, an error included, and the seconds that it took."""
     start = time.monotonic()
-    (result,) = await asyncio.gather(work, return_exceptions=True)
+    result: Any = (await asyncio.gather(work, return_exceptions=True))[0]
     return result, time.monotonic() - start
 
 
 def codes(results: Sequence[Any]) -> list[str]:  # Any: results and errors
     return [getattr(result, "code", "answered") for result in results]
+
+
+class PgBouncer:
+    """In front of an `OwnServer`: its database as `shop`, one server connection for each user."""
+
+    def __init__(self, server: OwnServer, *, mode: str, extra: str = "") -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="mcp-analytics-pgbouncer-"))
+        self.directory.chmod(0o755)
+        self.mode, self.port, self.password = mode, pick_free_port(), server.password
+        (self.directory / "users.txt").write_text(f'"reader" "{server.password}"\n')
+        (self.directory / "pgbouncer.ini").write_text(f"""
+[databases]
+shop = host=127.0.0.1 port={server.port} dbname=shop
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {self.directory}/users.txt
+pool_mode = {mode}
+default_pool_size = 1
+server_login_retry = 1
+{extra}
+""")
+        self.child = Child(
+            ProcessSpec(
+                name="PgBouncer",
+                command=(PGBOUNCER, str(self.directory / "pgbouncer.ini")),
+                directory=self.directory,
+                log_path=self.directory / "pgbouncer.log",
+                environment={},
+                account=find_account(),
+            )
+        )
+        self.child.wait_until(self._is_ready, timeout_s=10)
+
+    def _is_ready(self) -> bool:
+        try:
+            self.fetch("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    @property
+    def url(self) -> str:
+        return postgres_url("reader", self.password, port=self.port, database="shop")
+
+    def fetch(self, statement: str) -> list[tuple[Any, ...]]:
+        """As another client of the pooler, who gets the same server connection."""
+        with psycopg.connect(self.url, autocommit=True, prepare_threshold=None) as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def remove(self) -> None:
+        self.child.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
