@@ -147,7 +147,7 @@ def copy_database(product: Product, dsn: str, name: str) -> str:
     }
     with psycopg.connect(product.superuser_url, autocommit=True) as server:
         # the gateway keeps connections to it, and a template must have none
-        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [DATABASE])
+        server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [DATABASE])
         server.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {database}").format(**names))
         server.execute(sql.SQL("REVOKE ALL ON DATABASE {copy} FROM PUBLIC").format(**names))
         server.execute(sql.SQL("GRANT CONNECT ON DATABASE {copy} TO {reader}").format(**names))

@@ -3,9 +3,10 @@
     GatewayError
       AccessError        unauthenticated · forbidden
       CatalogError       dataset_not_found · table_not_found
-      RequestError       invalid_request · sql_invalid · query_refused · name_not_found · result_not_found
+      RequestError       invalid_request · sql_invalid · query_refused · name_not_found · batch_too_large
+                         result_not_found
       SourceError        query_timeout · query_failed · source_unavailable · credentials_unreadable
-      BusyError          gateway_busy · queue_unavailable · holding_unavailable
+      BusyError          gateway_busy · queue_unavailable · holding_unavailable · result_lost
       OnboardingError    dsn_invalid · name_taken · transition_refused · role_unsafe · profiling_failed
         PreflightError   source_unreachable · source_dns_failed · source_tls_refused · source_password_rejected
                          source_database_missing · source_not_postgresql

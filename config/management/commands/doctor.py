@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db import Error as DatabaseError
 
 from config.errors import GatewayError
@@ -25,7 +26,9 @@ class Command(GatewayCommand):
     requires_migrations_checks = False
 
     def run(self, **options: Any) -> None:  # Any: parsed arguments
-        parts = [*check_parts(), self._check_catalog(), *self._check_datasets()]
+        datasets = self._load_datasets()
+        parts = [*check_parts(), self._check_catalog(), check_connections(len(datasets))]
+        parts += async_to_sync(_check_all)(datasets)
         failing = [part for part in parts if part.state is State.FAILING]
         lines = [
             f"[{part.state}] {part.name}"
@@ -55,12 +58,20 @@ class Command(GatewayCommand):
                 "catalog", State.FAILING, f"cannot be loaded ({type(error).__name__})", "See docs/operations.md."
             )
 
-    def _check_datasets(self) -> list[Part]:
+    def _load_datasets(self) -> list[Dataset]:
         try:
-            datasets = list(Dataset.objects.filter(deleted_at=None).order_by("name"))
+            return list(Dataset.objects.filter(deleted_at=None).order_by("name"))
         except DatabaseError:
             return []
-        return async_to_sync(_check_all)(datasets)
+
+
+def check_connections(datasets: int) -> Part:
+    """How the connections that datasets may have compare with the budget; above it idle ones give way."""
+    processes, size, budget = settings.WEB_CONCURRENCY, settings.POOL_SIZE, settings.CONNECTION_BUDGET
+    wanted = processes * datasets * size
+    detail = f"{processes} web processes x {datasets} datasets x {size} = {wanted} at most, of {budget}"
+    hint = "They share: idle ones are closed for those in need. Raise CONNECTION_BUDGET if the servers admit more."
+    return Part("connections", State.OK, detail, hint if wanted > budget else "")
 
 
 async def _check_all(datasets: list[Dataset]) -> list[Part]:
