@@ -106,7 +106,9 @@ def _part(answer: Answer[QueryResult]) -> str:
     title = f"## {answer.label}" + (f" ({answer.dataset})" if answer.dataset else "")
     if answer.error is not None:
         return f"{title}\n{_sentence(answer.error)}"
-    return "\n".join(filter(None, [title, answer.text, "" if answer.text else "Used by combine.", _notes(answer)]))
+    # an empty line, or Markdown would take the notes for a row
+    shown = f"{answer.text}\n" if answer.text else "Used by combine."
+    return f"{title}\n{shown}\n{_notes(answer)}"
 
 
 def _pending(made: BatchAnswer) -> str:

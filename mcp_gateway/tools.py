@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal
 
 from fastmcp import FastMCP
@@ -18,6 +20,7 @@ from querying.batches import MOST_QUERIES, answer_batch, build_batch, fetch_rest
 from querying.engine import Engine
 from querying.sql.plan import QueryRequest
 
+log = logging.getLogger(__name__)
 DatasetName = Annotated[
     str, Field(description="A name from list_datasets.", min_length=1, max_length=63, examples=["panel_in"])
 ]
@@ -60,6 +63,13 @@ def _read_only(title: str) -> ToolAnnotations:
     return ToolAnnotations(
         title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
+
+
+async def _report(context: Context, done: int, total: int) -> None:
+    try:
+        await context.report_progress(done, total)
+    except Exception:  # whoever cannot be told how far it is must still be answered
+        log.debug("progress could not be reported", exc_info=True)
 
 
 def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
@@ -155,7 +165,7 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         call = replace(call, response_format=response_format, max_tokens=max_tokens)
         requests = [QueryRequest(**query.model_dump()) for query in queries]
         batch = build_batch(requests, combine=combine)
-        made = await answer_batch(call, batch, engine=engine, report=context.report_progress)
+        made = await answer_batch(call, batch, engine=engine, report=partial(_report, context))
         return render_batch(made, client=call.client)
 
     @mcp.tool(title="Get the rest of an answer", annotations=_read_only("Get the rest of an answer"))

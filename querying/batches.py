@@ -56,6 +56,8 @@ BEAT_S: Final = 4.0
 CANCEL_TIMEOUT_S: Final = 5.0
 NOT_KEPT: Final = "What was not done in time was cancelled, since results cannot be kept at the moment: ask it again."
 MIXED: Final = "mixed"
+BATCH_BYTES: Final = 32_000_000  # all results of one call in memory
+LEAST_BYTES: Final = 1_000_000
 Outcomes = tuple[Answer[QueryResult], ...]
 Report = Callable[[int, int], Awaitable[None]]
 log = logging.getLogger(__name__)
@@ -171,6 +173,7 @@ class Running:
         self._ready: dict[str, Answer[QueryResult]] = {}
         self._finished = 0
         self._end = asyncio.get_running_loop().time() + django_settings.BATCH_TIMEOUT_MS / 1000
+        self._max_bytes = max(LEAST_BYTES, BATCH_BYTES // len(batch.requests))
         self._places = asyncio.Semaphore(self.catalog.settings.query_limits.parallel_queries)
         self._per_dataset: dict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(engine.pools.caller_size)
@@ -182,7 +185,7 @@ class Running:
             await self._finish(await self._combine())
 
     async def _ask(self, request: QueryRequest) -> None:
-        gate = Gate(partial(self._place, request.dataset), self._end)
+        gate = Gate(partial(self._place, request.dataset), self._end, self._max_bytes)
         made = await attempt_query(self.call, request, self.catalog, self.engine, gate=gate)
         if self.batch.combine and made.kept is not None:
             # what is made of it is shown in its place

@@ -167,12 +167,14 @@ class Engine:
         principal: Principal,
         settings: SystemSettings,
         until: float | None = None,
+        max_bytes: int | None = None,
     ) -> tuple[Kept, float | None]:
         """The plan's result, and its age in seconds where it was kept from an earlier question.
 
         Questions that are the same for the same eyes share one statement while it runs. It waits for a connection as
-        long as the setting says, or `until` a time of the loop.
+        long as the setting says, or `until` a time of the loop. `max_bytes` lowers the limit of the setting.
         """
+        max_bytes = min(max_bytes or django_settings.QUERY_MAX_BYTES, django_settings.QUERY_MAX_BYTES)
         wait_s = None if until is None else max(0.0, until - asyncio.get_running_loop().time())
 
         async def fetch() -> Kept:
@@ -182,13 +184,13 @@ class Engine:
                 pools=self.pools,
                 descriptions=self.descriptions,
                 caller=principal.name,
-                limits=Limits(django_settings.QUERY_MAX_BYTES, django_settings.QUERY_TIMEOUT_MS, wait_s),
+                limits=Limits(max_bytes, django_settings.QUERY_TIMEOUT_MS, wait_s),
             )
             return self.results.keep(key, result) if plan.repeatable and ttl_s else Kept(result)
 
         if not plan.repeatable:
             return await fetch(), None
-        key = result_key(plan, dataset, principal)
+        key = *result_key(plan, dataset, principal), max_bytes
         ttl_s = limit_of("result_ttl_s", dataset, settings)
         kept = self.results.find(key, ttl_s=ttl_s)
         return (kept, kept.age_s) if kept else (await self.flights.join(key, fetch), None)

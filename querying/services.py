@@ -105,10 +105,11 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Where a question of a batch waits for its place, and the loop time at which it ends at the latest."""
+    """Where a question of a batch waits for its place, the loop time at which it ends, the bytes that it may read."""
 
     place: Callable[[], AbstractAsyncContextManager[object]] = contextlib.nullcontext
     until: float | None = None
+    max_bytes: int | None = None
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -147,7 +148,12 @@ async def attempt_query(
         async with gate.open():
             with progress.stage("execute"):
                 progress.kept, progress.age_s = await engine.run(
-                    plan, dataset=dataset, principal=call.principal, settings=catalog.settings, until=gate.until
+                    plan,
+                    dataset=dataset,
+                    principal=call.principal,
+                    settings=catalog.settings,
+                    until=gate.until,
+                    max_bytes=gate.max_bytes,
                 )
         with progress.stage("render"):
             return progress.kept.result, show_result(call, progress.kept, request.dataset, catalog)

@@ -162,7 +162,7 @@ class DatasetForm(RowForm):
 
     use_cases = LinesField(label="Use cases", help_text="Questions that it can answer, one a line.")
     policies = JsonField(
-        empty={}, label="Policies", help_text="Masks, hidden columns and row rules; see docs/security.md."
+        empty={}, label="Policies", help_text="Masks, hidden columns and row rules; see docs/policies.md."
     )
     merges = JsonField(
         label="Merged classes",

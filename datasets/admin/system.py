@@ -143,7 +143,8 @@ class SystemConfigAdmin(GatewayAdmin[SystemConfig]):
         row = self.get_object(request, object_id) or SystemConfig(key=object_id, value=default_of(object_id))
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        form = SectionForm(row.key, request.POST or None, initial=row.value)
+        # what a newer version brought in is not in the row yet
+        form = SectionForm(row.key, request.POST or None, initial=default_of(row.key) | row.value)
         if request.method == "POST":
             if not self.has_change_permission(request, row):
                 raise PermissionDenied

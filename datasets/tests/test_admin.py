@@ -590,6 +590,15 @@ def test_revokes_a_key_and_keeps_its_history(staff: Client) -> None:
 
 
 # ── settings ─────────────────────────────────────────────────────────────────────────────────────────────────
+def test_shows_the_default_of_a_setting_that_a_newer_version_brought_in(staff: Client) -> None:
+    SystemConfig.objects.update_or_create(key="query_limits", defaults={"value": {"raw_rows": 7}})
+
+    page = staff.get(reverse("admin:datasets_systemconfig_change", args=["query_limits"])).content.decode()
+
+    assert 'name="raw_rows" value="7"' in page
+    assert 'name="answer_tokens" value="20000"' in page
+
+
 NEWER_LIMITS = {"answer_tokens": "9000", "significant_digits": "4", "result_ttl_s": "0"}
 
 

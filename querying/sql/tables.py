@@ -45,4 +45,10 @@ def table_not_found(draft: Draft, written: str, table: pg.RangeVar) -> NameNotFo
 def nearest(name: str, choices: Iterable[str], *, count: int = 3) -> list[str]:
     """The most similar names, the best first."""
     by_lower = {choice.lower(): choice for choice in choices}
-    return [by_lower[match] for match in get_close_matches(name.lower(), by_lower, n=count, cutoff=0.6)]
+    asked = name.lower()
+    matches = get_close_matches(asked, by_lower, n=count, cutoff=0.6)
+    # gender_code is near to gender, age_group to age
+    containing = [
+        known for known in by_lower if len(asked) > 2 and (known.startswith(asked) or asked.startswith(known))
+    ]
+    return [by_lower[match] for match in dict.fromkeys([*matches, *sorted(containing)])][:count]
