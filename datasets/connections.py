@@ -240,6 +240,11 @@ class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
         return "" if prefix == "stmt" else str(super()._get_unique_id(prefix))
 
 
+def set_locally(settings: Mapping[str, str]) -> str:
+    """The same settings for one transaction, for a pooler or an old server that takes none at the start."""
+    return "".join(f"; SET LOCAL {name} = '{value}'" for name, value in settings.items())
+
+
 def without_newer(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in settings.items() if name != "client_connection_check_interval"}
 

@@ -14,9 +14,10 @@ from typing import Any
 import asyncpg
 
 from config.errors import RoleUnsafe, SourceUnreachable
-from datasets.connections import ConnectionTarget, open_connection, probe_server
+from datasets.connections import ConnectionTarget, open_session, probe_server, set_locally
 
 PREFLIGHT_TIMEOUT_S = 5.0
+SETTINGS = {"default_transaction_read_only": "on", "search_path": "pg_catalog", "statement_timeout": "4000"}
 OLDEST_SERVER = 140_000
 
 
@@ -54,12 +55,12 @@ async def run_preflight(target: ConnectionTarget) -> Preflight:
     try:
         async with asyncio.timeout(PREFLIGHT_TIMEOUT_S):
             await probe_server(target)
-            connection = await open_connection(
-                target,
-                server_settings={"statement_timeout": "4000", "default_transaction_read_only": "on"},
-            )
+            connection, untaken = await open_session(target, SETTINGS)
             try:
-                return Preflight(tuple([check async for check in _run_checks(connection)]))
+                async with connection.transaction(readonly=True):
+                    if untaken:  # behind a pooler
+                        await connection.execute(set_locally(untaken))
+                    return Preflight(tuple([check async for check in _run_checks(connection)]))
             finally:
                 connection.terminate()
     except (TimeoutError, asyncpg.QueryCanceledError):

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
 from cachetools import LRUCache
@@ -21,6 +22,8 @@ Key = tuple[Hashable, ...]
 LARGEST_SHARE: Final = 8  # a result above this part of the budget would push out everybody else's
 TEXTS: Final = 2
 LONGEST_TEXT: Final = 200_000
+ENTRY_BYTES: Final = 2_000
+COLUMN_BYTES: Final = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Kept:
     """A result, and the texts that were made of it: the same question is mostly asked in the same form."""
 
     result: QueryResult
+    size_bytes: int = 0  # with what it is kept by
     made_at: float = field(default_factory=time.monotonic)
     texts: dict[Hashable, Rendered] = field(default_factory=dict)
 
@@ -47,22 +51,24 @@ class ResultCache:
     """The results used last, within `max_bytes`; each is as young as its reader asks for."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._kept: LRUCache[Key, Kept] = LRUCache(max_bytes, getsizeof=size_of)
+        self._kept: LRUCache[Key, Kept] = LRUCache(max_bytes, getsizeof=attrgetter("size_bytes"))
 
     def find(self, key: Key, *, ttl_s: float) -> Kept | None:
         kept = self._kept.get(key)
         return kept if kept is not None and kept.age_s < ttl_s else None
 
     def keep(self, key: Key, result: QueryResult) -> Kept:
-        kept = Kept(result)
-        if size_of(kept) * LARGEST_SHARE <= self._kept.maxsize:
+        kept = Kept(result, size_of(key, result))
+        if kept.size_bytes * LARGEST_SHARE <= self._kept.maxsize:
             self._kept[key] = kept
         return kept
 
 
-def size_of(kept: Kept) -> int:
-    """Bytes, with room for a text or two."""
-    return 3 * kept.result.size_bytes
+def size_of(key: Key, result: QueryResult) -> int:
+    """Bytes, with room for a text or two. A statement and the names of its columns may outweigh its rows."""
+    statement = sum(len(part) for part in key if isinstance(part, str))
+    head = sum(COLUMN_BYTES + 3 * len(column.name) for column in result.columns)
+    return ENTRY_BYTES + statement + head + 3 * result.size_bytes
 
 
 @dataclass(eq=False, slots=True)

@@ -17,7 +17,16 @@ import duckdb
 
 from config.errors import GatewayBusy, GatewayError, QueryFailed, QueryTimeout
 from querying.results import Cell, Column, QueryResult
-from querying.sql.combined import MACROS, MAX_TEXT_BYTES, TOO_LONG, build_combined, column_names, quote
+from querying.sql.combined import (
+    MACROS,
+    MAX_MATCHED_BYTES,
+    MAX_TEXT_BYTES,
+    TOO_LONG,
+    TOO_LONG_TO_MATCH,
+    build_combined,
+    column_names,
+    quote,
+)
 
 AT_ONCE: Final = 2  # in a process; each may take MEMORY_LIMIT
 MEMORY_LIMIT: Final = "256MB"
@@ -394,6 +403,11 @@ KNOWN: Final = (
         TOO_LONG,
         f"A text in the combine statement became longer than {MAX_TEXT_BYTES:,} bytes.",
         "Build long texts in the labelled queries.",
+    ),
+    (
+        TOO_LONG_TO_MATCH,
+        f"A text of more than {MAX_MATCHED_BYTES} bytes cannot be compared with this pattern.",
+        f"Write words and % only, or left(x, {MAX_MATCHED_BYTES // 4}); or match in the labelled queries.",
     ),
 )
 KINDS: Final[Iterable[tuple[type[duckdb.Error], str, str]]] = (

@@ -193,7 +193,10 @@ class Engine:
         key = *result_key(plan, dataset, principal), max_bytes
         ttl_s = limit_of("result_ttl_s", dataset, settings)
         kept = self.results.find(key, ttl_s=ttl_s)
-        return (kept, kept.age_s) if kept else (await self.flights.join(key, fetch), None)
+        if kept:
+            return kept, kept.age_s
+        # who is ready to wait longer does not take over a refusal to wait
+        return await self.flights.join((*key, until is None), fetch), None
 
     def go_on(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Work that may outlive the call that began it; it ends with this engine at the latest."""

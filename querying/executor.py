@@ -21,11 +21,13 @@ from querying.sql.output import as_text, template_of
 from querying.sql.plan import QueryPlan
 from querying.sql.value_types import SPELLING
 
+Key = tuple[int, str, tuple[str, ...], str]
 FIRST_ROWS: Final = 100  # of a result, whose width nobody knows yet
 FIRST_CELLS: Final = 20_000
 LATER_ROWS: Final = 5_000
 GRACE_S: Final = 5.0
-DESCRIPTIONS: Final = 5_000
+DESCRIPTION_BYTES: Final = 16 * 1024 * 1024
+DESCRIPTION_OVERHEAD_BYTES: Final = 500  # and as much for two columns
 DESCRIPTION_LIFETIME_S: Final = 300.0  # a table may be altered under it
 # states whose own message names only what the caller wrote, never a value of a row or a name behind a view
 TELLING_STATES = frozenset(
@@ -47,6 +49,8 @@ TELLING_STATES = frozenset(
         "42P19",  # invalid_recursion
     }
 )
+UNFIT: Final = "A value does not fit the operation or cast that the query applies to it."
+UNFIT_HINT: Final = "Cast fewer columns, or filter the values out first (for example with a regular expression)."
 VALUE_ERRORS = {
     "22012": ("Division by zero.", "Guard the divisor with NULLIF(x, 0)."),
     "22003": ("A number is out of range for its type.", "Cast to numeric or double precision first."),
@@ -75,20 +79,27 @@ class Descriptions:
     """Descriptions by published entry and statement, so that PostgreSQL is asked once what a statement gives."""
 
     def __init__(self) -> None:
-        self._kept: TTLCache[tuple[int, str], Description] = TTLCache(DESCRIPTIONS, DESCRIPTION_LIFETIME_S)
+        self._kept: TTLCache[Key, Description] = TTLCache(DESCRIPTION_BYTES, DESCRIPTION_LIFETIME_S, getsizeof=size_of)
         self._lock = Lock()
 
     async def find(self, plan: QueryPlan, *, dataset: DatasetSpec, session: Session) -> Description:
-        key = dataset.entry_id, plan.sql
+        key = dataset.entry_id, dataset.connection_id, plan.search_path, plan.sql
         with self._lock:
             found = self._kept.get(key)
         if found is None:
             # without a name, so that nothing stays behind on the server
             statement = await session.connection.prepare(plan.sql, name="")
             found = describe(plan, statement.get_attributes(), dataset)
-            with self._lock:
-                self._kept[key] = found
+            if size_of(found) <= self._kept.maxsize:
+                with self._lock:
+                    self._kept[key] = found
         return found
+
+
+def size_of(description: Description) -> int:
+    """Bytes, roughly: the plan's text in the key is about as long as the one made of it."""
+    columns = len(description.columns) * DESCRIPTION_OVERHEAD_BYTES // 2
+    return 2 * len(description.sql) + columns + DESCRIPTION_OVERHEAD_BYTES
 
 
 def describe(plan: QueryPlan, attributes: Sequence[Any], dataset: DatasetSpec) -> Description:  # Any: asyncpg.Attribute
@@ -123,6 +134,8 @@ async def execute(
     """
     lent = pools.session(dataset, caller=caller, search_path=plan.search_path, wait_s=limits.wait_s)
     async with lent as session:
+        # from the start: a message, too, may quote a value of a gigabyte
+        session.meter.limit(limits.max_bytes)
         try:
             async with asyncio.timeout(limits.timeout_ms / 1000 + GRACE_S):
                 description = await descriptions.find(plan, dataset=dataset, session=session)
@@ -130,9 +143,11 @@ async def execute(
         except TimeoutError:
             session.connection.terminate()
             raise QueryTimeout("The database did not answer within the time limit.") from None
-        except asyncpg.PostgresError as error:
-            raise translate(error) from None
-        except BROKEN:
+        except (asyncpg.PostgresError, *BROKEN) as error:
+            if session.meter.exceeded:
+                raise QueryFailed(UNFIT, hint=UNFIT_HINT) from None
+            if isinstance(error, asyncpg.PostgresError):
+                raise translate(error) from None
             session.connection.terminate()
             raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
 
@@ -151,7 +166,7 @@ async def read(session: Session, description: Description, *, max_rows: int, max
         session.meter.limit(max_bytes - size)
         try:
             chunk = await cursor.fetch(ask)
-        except BROKEN:
+        except (asyncpg.PostgresError, *BROKEN):
             if session.meter.exceeded:
                 return QueryResult(description.columns, tuple(cells), "bytes")
             raise
@@ -191,11 +206,7 @@ def translate(error: asyncpg.PostgresError) -> GatewayError:
     if state in TELLING_STATES:
         return QueryFailed(f"PostgreSQL: {error.message}.", hint=_hint_for(state), sqlstate=state)
     if state[:2] == "22":
-        return QueryFailed(
-            "A value does not fit the operation or cast that the query applies to it.",
-            hint="Cast fewer columns, or filter the values out first (for example with a regular expression).",
-            sqlstate=state,
-        )
+        return QueryFailed(UNFIT, hint=UNFIT_HINT, sqlstate=state)
     return QueryFailed(f"PostgreSQL refused the query (SQLSTATE {state}).", sqlstate=state)
 
 

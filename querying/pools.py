@@ -25,10 +25,10 @@ from config.errors import (
     SourceUnavailable,
 )
 from datasets.catalog import DatasetSpec
-from datasets.connections import ConnectionTarget, open_session
+from datasets.connections import ConnectionTarget, open_session, set_locally
 from datasets.sealing import SealedText
 from querying.breaker import Breaker
-from querying.sessions import BROKEN, Session, session_settings, set_locally
+from querying.sessions import BROKEN, Session, session_settings
 from querying.turns import Turns
 
 IDLE_LIFETIME_S: Final = 300.0
@@ -286,12 +286,14 @@ class Pools:
     async def close(self) -> None:
         """Statements that still run are cut off."""
         running = [session for pool in self._pools.values() for session in pool.busy]
+        wanted = self._wanted
         self.keep_only(())
         if self._reaper is not None:
             self._reaper.cancel()
         for session in running:
             session.connection.terminate()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._wanted = wanted  # an engine that was stopped may be started again
 
     def _beside(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

@@ -82,7 +82,7 @@ def _read_text(cell: str) -> Value:
 
 
 def _read_boolean(cell: str) -> Value:
-    return cell == "true"
+    return {"true": True, "false": False}.get(cell, cell)
 
 
 def _read_whole(cell: str) -> Value:
@@ -156,14 +156,15 @@ def render(result: QueryResult, form: str, *, max_tokens: int, digits: int = 0) 
 
 
 def likely_rows(result: QueryResult, max_tokens: int) -> int:
-    """More rows than can fit: the rest need not be turned into text at all."""
+    """As many rows as can fit at best: the rest need not be turned into text at all."""
     budget = max_tokens * LONGEST_TOKEN
     if result.size_bytes <= budget:
         return len(result.cells)
     for count, row in enumerate(result.cells):
-        budget -= text_length([row]) + len(row)
+        # a row is a token at least
+        budget -= max(LONGEST_TOKEN, text_length([row]) + len(row))
         if budget < 0:
-            return count + 1
+            return count
     return len(result.cells)
 
 
@@ -220,7 +221,9 @@ def shorten(number: str, digits: int) -> str:
     except ValueError:  # the table was altered under a description that was kept
         return number
     if -UNITS[digits] < value < UNITS[digits]:
-        return f"{value:.{digits}g}" if value else "0"
+        if value or not number.strip("-0."):
+            return f"{value:.{digits}g}" if value else "0"
+        return f"{Decimal(number):.{digits}g}"  # less than any double
     whole, point, decimals = number.partition(".")
     if not number[-1].isdigit() or (not point and "e" not in number):  # NaN, Infinity, whole
         return number
@@ -274,7 +277,10 @@ def _csv_field(text: str) -> str:
 
 def dump_json(value: Any) -> str:  # Any: JSON with Decimals
     """Compact JSON; Decimals keep every digit, and there is no NaN in it."""
-    return str(simplejson.dumps(value, use_decimal=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
+    return str(JSON.encode(value))
+
+
+JSON: Final = simplejson.JSONEncoder(use_decimal=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 FORMS: Final[Mapping[str, Callable[[QueryResult, int], Form]]] = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -122,11 +122,6 @@ def session_settings(query_timeout_ms: int) -> dict[str, str]:
         "extra_float_digits": "1",
         "bytea_output": "hex",
     }
-
-
-def set_locally(settings: Mapping[str, str]) -> str:
-    """The same settings for one transaction, for a pooler or an old server that takes none at the start."""
-    return "".join(f"; SET LOCAL {name} = '{value}'" for name, value in settings.items())
 
 
 def set_search_path(schemas: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import asyncpg
 from config.errors import ProfilingFailed
 from datasets.additions import RoutineName
 from datasets.catalog import ForeignKey
-from datasets.connections import ConnectionTarget, open_connection
+from datasets.connections import ConnectionTarget, open_session, set_locally
 from datasets.profiling.additions import FoundAdditions, FoundView, Members, fetch_additions, fetch_members, fetch_views
 
 STATEMENT_TIMEOUT_MS = 20_000
@@ -90,9 +90,11 @@ class _Keys:
 
 async def fetch_profile(target: ConnectionTarget) -> Profile:
     """The profile of every table and view that the role can read; raises `ProfilingFailed` or a `PreflightError`."""
-    connection = await open_connection(target, server_settings=LOCAL_SETTINGS)
+    connection, untaken = await open_session(target, LOCAL_SETTINGS)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            if untaken:  # behind a pooler
+                await connection.execute(set_locally(untaken))
             members = await fetch_members(connection)
             additions = await fetch_additions(connection, members)
             tables = await _fetch_tables(connection, members)

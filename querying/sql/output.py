@@ -1,6 +1,6 @@
 """Every output is asked for as text, as PostgreSQL itself prints it: nothing is lost to a driver's types. Pure.
 
-SELECT a, b, c FROM t  ->  SELECT q.c1::text AS a, q.c2 AS b,
+SELECT a, b, c FROM t  ->  SELECT q.c1::text AS a, q.c2::bpchar AS b,
                                   CASE WHEN q.c3 IS NOT NULL THEN format('%s', q.c3) END AS c
                            FROM (SELECT a, b, c FROM t) AS q (c1, c2, c3)
 """
@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+# PostgreSQL's own casts, which nobody can replace; bool's gives a word. Text is cast too: what a description that is
+# out of date takes for text must not come as a number.
+SURELY_CAST: Final = frozenset({"bool", "text", "varchar"})
 # types that have no function for their cast to text, so that it is their output function
 PLAINLY_CAST: Final = frozenset(
     {
@@ -21,6 +24,8 @@ PLAINLY_CAST: Final = frozenset(
         "int4",
         "int8",
         "interval",
+        "json",
+        "jsonb",
         "numeric",
         "oid",
         "time",
@@ -30,9 +35,7 @@ PLAINLY_CAST: Final = frozenset(
         "uuid",
     }
 )
-TEXTS: Final = frozenset({"bpchar", "json", "jsonb", "text", "varchar"})
-AS_IS: Final = "$1"
-AS_WORD: Final = "CASE WHEN $1 THEN 'true' WHEN NOT $1 THEN 'false' END"
+AS_PADDED: Final = "$1::pg_catalog.bpchar"  # a cast to text would take the blanks at its end away
 AS_CAST: Final = "$1::pg_catalog.text"
 # format() uses the type's own output function, where a cast to text might be somebody's function
 AS_TEXT: Final = "CASE WHEN $1 IS DISTINCT FROM NULL THEN pg_catalog.format('%s', $1) END"
@@ -41,10 +44,10 @@ ROWS: Final = "q"
 
 def template_of(type_name: str, *, has_own_cast: bool) -> str:
     """How to ask for a value of this built-in or added type; `has_own_cast` where somebody added a cast to text."""
-    if type_name in TEXTS:
-        return AS_IS
-    if type_name == "bool":
-        return AS_WORD
+    if type_name == "bpchar":
+        return AS_PADDED
+    if type_name in SURELY_CAST:
+        return AS_CAST
     return AS_CAST if type_name in PLAINLY_CAST and not has_own_cast else AS_TEXT
 
 

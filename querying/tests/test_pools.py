@@ -440,3 +440,12 @@ async def test_closing_cuts_off_what_runs(server: OwnServer, make_pools: MakePoo
     assert isinstance(error, asyncpg.ConnectionDoesNotExistError)
     assert time.monotonic() - start < 2
     await until(lambda: not server.backends(), within_s=3)
+
+
+async def test_pools_that_were_closed_can_be_used_again(server: OwnServer, make_pools: MakePools) -> None:
+    pools, dataset = make_pools(), dataset_of(server.url())
+    pools.keep_only({dataset.connection_id})
+    await ask_pool(pools, dataset)
+    await pools.close()
+
+    assert await ask_pool(pools, dataset, "SELECT 1") == 1

@@ -522,7 +522,7 @@ async def statements_with(text: str) -> list[tuple[int, str]]:
 async def backend_of(engine: Engine, text: str) -> int:
     """The process that runs a statement with this text, once it runs."""
     async with asyncio.timeout(10):
-        while not (found := await statements_with(text)):
+        while not (found := await statements_with(text)):  # noqa: ASYNC110 - the database has no event to wait for
             await asyncio.sleep(0.02)
     return found[0][0]
 

@@ -13,7 +13,8 @@ import pytest
 from config.errors import InvalidRequest, NameNotFound, QueryRefused, RequestError
 from querying.combine import connect, describe, load, lock
 from querying.results import Column, QueryResult
-from querying.sql.combined import build_combined, check_label, column_names, like_to_regex, quote
+from querying.sql.combined import build_combined, check_label, column_names, quote
+from querying.sql.duckdb_patterns import like_to_regex
 
 TABLES = """
 CREATE TABLE sales (k text, region text, n bigint, price numeric, share double precision, ok boolean, day date,
