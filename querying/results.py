@@ -268,7 +268,7 @@ def _as_csv(result: QueryResult, digits: int) -> Form:
     del digits  # as above
     head = ",".join(_csv_field(column.name) for column in result.columns)
     lines = ["\n" + ",".join("" if cell is None else _csv_field(cell) for cell in row) for row in result.cells]
-    return Form(head, lines)
+    return Form(head, lines, tail="\n")  # or a last row of one NULL would not be there
 
 
 def _csv_field(text: str) -> str:

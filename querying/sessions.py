@@ -14,6 +14,7 @@ import asyncpg
 
 BEGIN_TIMEOUT_S: Final = 2.0
 RESET_TIMEOUT_S: Final = 3.0
+RESET_BYTES: Final = 4_000_000
 CLOSE_TIMEOUT_S: Final = 1.0
 # how a connection fails that the server has closed
 BROKEN: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -45,7 +46,8 @@ class Session:
 
     async def reset(self) -> bool:
         """Roll back and forget everything; False where that did not work, and nobody must get it again."""
-        self.meter.limit(None)
+        # what a cancelled statement still sends is not taken in without end either
+        self.meter.limit(RESET_BYTES)
         try:
             # a statement that was cancelled is waited for here: the server says when it is gone
             async with asyncio.timeout(RESET_TIMEOUT_S):
@@ -72,19 +74,19 @@ class Meter(asyncio.Protocol):
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.received = 0
         self.exceeded = False
-        self._limit: int | None = None
+        self._limit = RESET_BYTES
         # asyncpg has no public way to its transport
         self._protocol: Any = connection._protocol
         self._transport: asyncio.Transport = connection._transport
         self._transport.set_protocol(self)
 
-    def limit(self, size_bytes: int | None) -> None:
-        """Count from 0 again, up to this size; None lifts the limit."""
+    def limit(self, size_bytes: int) -> None:
+        """Count from 0 again, up to this size."""
         self.received, self._limit = 0, size_bytes
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
-        if self._limit is not None and self.received > self._limit:
+        if self.received > self._limit:
             self.exceeded = True
             self._transport.abort()
         else:

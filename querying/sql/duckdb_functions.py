@@ -17,7 +17,7 @@ MAX_TEXT_BYTES: Final = 5_000
 MAX_TEXT_CALLS: Final = 40  # and matches of patterns, whose time nothing interrupts within 2,048 rows
 TOO_LONG: Final = "text too long for combine"
 MAX_MATCHED_BYTES: Final = 200  # of a text beside a pattern whose time grows with both; see duckdb_patterns
-MAX_POSITIONS: Final = 100  # of all such patterns of a statement
+MAX_POSITIONS: Final = 50  # of all such patterns of a statement
 TOO_LONG_TO_MATCH: Final = "text too long for this pattern"
 PLAINER: Final = "Do it in the labelled queries themselves, where all of PostgreSQL can be used, and combine the rest."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,6 +270,38 @@ async def test_refuses_texts_that_are_too_long_to_combine() -> None:
         await ask("SELECT t FROM q", {"q": result("t text", ("x" * 5001,))})
 
     assert "left(x" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("length", "test"),
+    [
+        (200, "t LIKE '%a" + "_" * 46 + "z'"),
+        (200, "t ~* 'a[^c]{48}'"),
+        (200, "t ~ 'b.*.{40}.c.?z'"),
+        (5000, "t ILIKE '" + "%ab" * 32 + "z'"),
+        (5000, "t ~ '^" + ".{99}" * 19 + "'"),
+        (5000, " AND ".join(f"t NOT LIKE '%z{i}%'" for i in range(40))),
+    ],
+)
+async def test_no_pattern_runs_far_past_the_deadline(length: int, test: str) -> None:
+    made = random.Random(1)
+    texts = result("t text", *(("".join(made.choices("ab", k=length)),) for _ in range(1000)))
+    begun = time.perf_counter()
+
+    with contextlib.suppress(QueryTimeout):
+        await ask(f"SELECT count(*) FROM texts WHERE {test}", {"texts": texts}, timeout_s=0.1)
+
+    assert time.perf_counter() - begun < 1.5  # 0.6 s where nothing else runs; 10 s and more without the limits
+
+
+async def test_says_when_a_text_is_too_long_for_a_pattern() -> None:
+    long = {"q": result("t text", ("x" * 201,))}
+
+    with pytest.raises(QueryFailed, match="200 bytes") as caught:
+        await ask("SELECT t FROM q WHERE t ~ '[xy]z'", long)
+
+    assert "left(x" in caught.value.hint
+    assert await one("SELECT count(*) FROM q WHERE t LIKE '%x%'", long) == ("1",)
 
 
 async def test_does_not_load_labels_that_are_not_named() -> None:

@@ -61,7 +61,7 @@ def test_csv_reads_back() -> None:
 
 
 def test_csv_tells_null_from_empty() -> None:
-    assert whole(one_column(None, ""), "csv") == 'x\n\n""'
+    assert whole(one_column(None, ""), "csv") == 'x\n\n""\n'
 
 
 def test_json_keeps_every_digit_and_has_no_nan() -> None:
@@ -115,7 +115,7 @@ def test_json_keeps_every_digit_and_has_no_nan() -> None:
 def test_numbers_keep_what_matters(number: str, shown: str) -> None:
     result = one_column(number, None, kind="numeric")
     assert render(result, "markdown", max_tokens=10_000, digits=6).text.splitlines()[2:] == [f"|{shown}|", "|NULL|"]
-    assert render(result, "csv", max_tokens=10_000, digits=6).text == f"x\n{number}\n"
+    assert render(result, "csv", max_tokens=10_000, digits=6).text == f"x\n{number}\n\n"
 
 
 @pytest.mark.parametrize("form", ["markdown", "csv", "json"])
@@ -129,7 +129,7 @@ def test_an_answer_holds_as_many_rows_as_its_budget(form: str) -> None:
     assert shown.tokens <= 500
     larger = render(result, form, max_tokens=550)
     assert larger.rows > shown.rows
-    assert larger.text.startswith(shown.text.removesuffix("]}"))
+    assert larger.text.startswith(shown.text.removesuffix("]}").removesuffix("\n"))
 
 
 def test_a_row_that_does_not_fit_leaves_the_head() -> None:

@@ -14,7 +14,7 @@ from config.errors import InvalidRequest, NameNotFound, QueryRefused, RequestErr
 from querying.combine import connect, describe, load, lock
 from querying.results import Column, QueryResult
 from querying.sql.combined import build_combined, check_label, column_names, quote
-from querying.sql.duckdb_patterns import like_to_regex
+from querying.sql.duckdb_patterns import count_positions, like_to_regex
 
 TABLES = """
 CREATE TABLE sales (k text, region text, n bigint, price numeric, share double precision, ok boolean, day date,
@@ -446,6 +446,52 @@ def test_keeps_names_apart_that_differ_by_case_only() -> None:
 )
 def test_writes_like_as_a_regular_expression(pattern: str, regex: str) -> None:
     assert like_to_regex(pattern, "\\") == regex
+
+
+@pytest.mark.parametrize(
+    ("regex", "positions"),
+    [("abc", 3), ("a[bc]{3}|d", 6), ("[]a]\\d{2,}", 4), ("(a{0,9}x)?", 11), ("^.*$", 4), ("\\.\\[", 2), ("", 0)],
+)
+def test_counts_positions_with_repetitions_written_out(regex: str, positions: int) -> None:
+    assert count_positions(regex) == positions
+
+
+@pytest.mark.parametrize(
+    ("test", "is_short"),
+    [
+        ("LIKE '%abc%d_'", True),
+        ("LIKE '_a__%b%'", False),
+        ("LIKE '%50\\_%'", False),
+        ("ILIKE '" + "%a" * 50 + "'", False),
+        ("~ 'amul|nestle|^a\\.b$'", False),
+        ("~ 'gold.*silver'", False),
+        ("~ '^[A-Z]{2}\\d{4}.$'", False),
+        ("~ '[A-Z]{2}\\d{4}'", True),
+        ("~ 'gold.*silver|b'", True),
+        ("~ '(a|b)'", True),
+        ("~ '^a+$'", True),
+        ("~ 'a.'", True),
+    ],
+)
+def test_only_patterns_that_may_be_slow_need_short_texts(
+    test: str, is_short: bool, inputs: dict[str, QueryResult]
+) -> None:
+    assert ("_mcpa_brief(" in build_combined(f"SELECT k FROM sales WHERE k {test}", inputs, max_rows=10)) is is_short
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "k LIKE '%a" + "_" * 60 + "'",
+        "k ~ 'a.{50}'",
+        "k ~ 'a.{50,}'",
+        "k ~ 'a.{25}' AND region ~ 'a.{25}'",
+        "k ~ '(" + "|" * 60 + "a)*'",
+    ],
+)
+def test_refuses_patterns_that_are_slow_together(test: str, inputs: dict[str, QueryResult]) -> None:
+    with pytest.raises(QueryRefused, match="Patterns of more than 50"):
+        build_combined(f"SELECT k FROM sales WHERE {test}", inputs, max_rows=10)
 
 
 LARGE = {
