@@ -35,6 +35,7 @@ from querying.handles import Held
 from querying.held_answers import dump_answer, load_answer
 from querying.results import QueryResult, Rendered
 from querying.services import (
+    NOTHING_SHOWN,
     Answer,
     Call,
     Gate,
@@ -120,13 +121,13 @@ async def answer_batch(call: Call, batch: Batch, *, engine: Engine, report: Repo
     task = engine.go_on(running.work(), "batch")
     try:
         await asyncio.wait({task}, timeout=django_settings.BATCH_ANSWER_MS / 1000)
-    except asyncio.CancelledError:
-        task.cancel()  # its caller has left
-        raise
-    if task.done():
+        if not task.done():
+            return await _hand_over(running, task)
         task.result()
         return BatchAnswer(await running.deliver())
-    return await _hand_over(running, task)
+    except asyncio.CancelledError:
+        engine.go_on(running.abandon(task), "abandoned batch")  # its caller has left
+        raise
 
 
 async def _hand_over(running: Running, task: asyncio.Task[None]) -> BatchAnswer:
@@ -171,6 +172,7 @@ class Running:
         self._report = report
         self._results: dict[str, Answer[QueryResult]] = {}
         self._ready: dict[str, Answer[QueryResult]] = {}
+        self._held_back: dict[str, Answer[QueryResult]] = {}
         self._finished = 0
         self._end = asyncio.get_running_loop().time() + django_settings.BATCH_TIMEOUT_MS / 1000
         self._max_bytes = max(LEAST_BYTES, BATCH_BYTES // len(batch.requests))
@@ -201,13 +203,16 @@ class Running:
 
     async def _finish(self, made: Answer[QueryResult]) -> None:
         self._finished += 1
-        handle = await self._handle if self._handle is not None else ""
-        if handle:
-            await self._hold(made, handle)
+        if self._handle is None:
+            self._ready[made.label] = made
+            if self._report is not None:
+                await self._report(self._finished, len(self.batch.labels))
             return
-        self._ready[made.label] = made
-        if self._report is not None:
-            await self._report(self._finished, len(self.batch.labels))
+        self._held_back[made.label] = made
+        handle = await self._handle
+        if handle:
+            del self._held_back[made.label]
+            await self._hold(made, handle)
 
     def hold_back(self) -> tuple[str, ...]:
         """From now on what gets done waits for `release`; the labels of what is not done yet."""
@@ -215,9 +220,18 @@ class Running:
         return tuple(label for label in self.batch.labels if label not in self._ready)
 
     def release(self, handle: str) -> None:
-        """What gets done is held under this handle, or ready as before where it is empty."""
-        assert self._handle is not None
-        self._handle.set_result(handle)
+        """What gets done is held under this handle, or left for `deliver` where it is empty."""
+        if self._handle is not None and not self._handle.done():
+            self._handle.set_result(handle)
+
+    async def abandon(self, task: asyncio.Task[None]) -> None:
+        """Stop what runs; what is done already is on the record, although nobody gets it."""
+        self.release("")
+        task.cancel()
+        await asyncio.wait({task})
+        for made in [*self._ready.values(), *self._held_back.values()]:
+            undelivered = replace(made, outcome=Outcome.CANCELLED, shown=NOTHING_SHOWN)
+            await record(self.call, undelivered, engine=self.engine)
 
     async def _hold(self, made: Answer[QueryResult], handle: str) -> None:
         made = await record(self.call, made, engine=self.engine)
@@ -228,12 +242,18 @@ class Running:
 
     async def deliver(self) -> Outcomes:
         """What is done and not yet with the caller, within one token budget and in the log."""
-        ready, self._ready = self._ready, {}
+        without_handle = self._handle is not None and not self._handle.result()
+        ready = {**self._ready, **self._held_back} if without_handle else self._ready
+        self._ready = {}
         ordered = [ready[label] for label in self.batch.labels if label in ready]
         if any(answer.label == COMBINED and answer.error for answer in ordered):
             ordered = [self._shown_after_all(answer) for answer in ordered]
         fitted = share_tokens(self.call, ordered, catalog=self.catalog)
-        return tuple(await asyncio.gather(*(record(self.call, made, engine=self.engine) for made in fitted)))
+        # shielded: who leaves now does not take the records along
+        return await asyncio.shield(self._record_all(fitted))
+
+    async def _record_all(self, answers: Outcomes) -> Outcomes:
+        return tuple(await asyncio.gather(*(record(self.call, made, engine=self.engine) for made in answers)))
 
     def _shown_after_all(self, made: Answer[QueryResult]) -> Answer[QueryResult]:
         if made.kept is None:

@@ -22,7 +22,7 @@ from querying.batches import Batch, BatchAnswer, answer_batch, build_batch, fair
 from querying.engine import Engine
 from querying.services import Answer
 from querying.sql.plan import QueryRequest
-from querying.tests.test_services import OPERATOR, shop, statements_with
+from querying.tests.test_services import OPERATOR, frozen, shop, statements_with
 from tests.servers import MakeDatabase, ReadonlyDsn, RedisServer
 
 __all__ = ["shop"]
@@ -239,6 +239,40 @@ async def test_who_leaves_before_the_deadline_takes_the_statements_along(shop: D
     await gone("endless", within_s=2)
     await asyncio.sleep(0.5)
     assert await QueryLog.objects.filter(outcome="cancelled").acount() == 8
+    assert engine.pools._turns.total_running == 0
+
+
+async def test_what_was_done_for_who_left_is_on_the_record(shop: Dataset, engine: Engine) -> None:
+    asking = asyncio.create_task(answer_batch(OPERATOR, ask("SELECT 1 AS one", ENDLESS), engine=engine))
+    async with asyncio.timeout(10):
+        while not await statements_with("endless"):  # noqa: ASYNC110 - the database has no event to wait for
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await gone("endless", within_s=2)
+    await asyncio.sleep(0.5)
+
+    rows = [(row.outcome, row.row_count) async for row in QueryLog.objects.all()]
+    assert rows == [("cancelled", 0), ("cancelled", 0)]
+
+
+async def test_who_leaves_while_the_rest_is_being_put_aside_leaves_nothing_behind(
+    shop: Dataset, engine: Engine, settings: Any, redis_server: RedisServer
+) -> None:
+    settings.BATCH_ANSWER_MS = 500
+    assert redis_server.child is not None
+    asking = asyncio.create_task(answer_batch(OPERATOR, ask("SELECT 1 AS one", ENDLESS), engine=engine))
+    with frozen(redis_server.child.process.pid):
+        await asyncio.sleep(0.9)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await gone("endless", within_s=2)
+    await asyncio.sleep(0.5)
+
+    outcomes = [row.outcome async for row in QueryLog.objects.all()]
+    assert outcomes == ["cancelled", "cancelled"]
     assert engine.pools._turns.total_running == 0
 
 
