@@ -146,9 +146,12 @@ def copy_database(product: Product, dsn: str, name: str) -> str:
         "reader": sql.Identifier("bench_reader"),
     }
     with psycopg.connect(product.superuser_url, autocommit=True) as server:
-        # the gateway keeps connections to it, and a template must have none
+        # pools keep connections to it and make new ones, and a template must have none
+        server.execute(sql.SQL("ALTER DATABASE {database} ALLOW_CONNECTIONS false").format(**names))
         server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [DATABASE])
         server.execute(sql.SQL("CREATE DATABASE {copy} TEMPLATE {database}").format(**names))
+        server.execute(sql.SQL("ALTER DATABASE {database} ALLOW_CONNECTIONS true").format(**names))
+        server.execute(sql.SQL("ALTER DATABASE {copy} ALLOW_CONNECTIONS true").format(**names))
         server.execute(sql.SQL("REVOKE ALL ON DATABASE {copy} FROM PUBLIC").format(**names))
         server.execute(sql.SQL("GRANT CONNECT ON DATABASE {copy} TO {reader}").format(**names))
     copied = urlsplit(dsn)._replace(path=f"/{name}").geturl()

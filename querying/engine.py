@@ -186,7 +186,8 @@ class Engine:
                 caller=principal.name,
                 limits=Limits(max_bytes, django_settings.QUERY_TIMEOUT_MS, wait_s),
             )
-            return self.results.keep(key, result) if plan.repeatable and ttl_s else Kept(result)
+            worth_keeping = plan.repeatable and ttl_s and (result.cells or not result.truncated)
+            return self.results.keep(key, result) if worth_keeping else Kept(result)
 
         if not plan.repeatable:
             return await fetch(), None

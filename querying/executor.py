@@ -22,6 +22,7 @@ from querying.sql.plan import QueryPlan
 from querying.sql.value_types import SPELLING
 
 Key = tuple[int, str, tuple[str, ...], str]
+NARROW_CELLS: Final = 20_000
 FIRST_ROWS: Final = 100  # of a result, whose width nobody knows yet
 FIRST_CELLS: Final = 20_000
 LATER_ROWS: Final = 5_000
@@ -67,12 +68,16 @@ class Limits:
     wait_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Description:
-    """The columns of a statement and the text that asks for them as PostgreSQL prints them."""
+    """The columns of a statement and the text that asks for them as PostgreSQL prints them.
+
+    `narrow` until its rows were once found to be too many bytes.
+    """
 
     columns: tuple[Column, ...]
     sql: str
+    narrow: bool = True
 
 
 class Descriptions:
@@ -153,8 +158,33 @@ async def execute(
 
 
 async def read(session: Session, description: Description, *, max_rows: int, max_bytes: int) -> QueryResult:
-    """At most `max_rows` rows in chunks, the next as large as the last one's rows allow."""
-    # a cursor is the extended protocol: it refuses "SELECT 1; COMMIT; DELETE ..."
+    """At most `max_rows` rows: all at once where they will hardly be many bytes, else in chunks."""
+    if description.narrow and max_rows * len(description.columns) <= NARROW_CELLS:
+        return await read_at_once(session, description, max_rows=max_rows, max_bytes=max_bytes)
+    return await read_in_chunks(session, description, max_rows=max_rows, max_bytes=max_bytes)
+
+
+async def read_at_once(session: Session, description: Description, *, max_rows: int, max_bytes: int) -> QueryResult:
+    """One round trip; and PostgreSQL runs in parallel only what is not fetched in parts, twice as fast and more."""
+    session.meter.limit(max_bytes)
+    try:
+        # fetch is the extended protocol: it refuses "SELECT 1; COMMIT; DELETE ..."
+        records = await session.connection.fetch(description.sql)
+    except (asyncpg.PostgresError, *BROKEN):
+        if session.meter.exceeded:
+            # nothing of it can be had any more; whoever asks again gets the rows that fit
+            description.narrow = False
+            return QueryResult(description.columns, (), "bytes")
+        raise
+    size = session.meter.received + CELL_BYTES * len(description.columns) * len(records)
+    cells = tuple(map(tuple, records))
+    if size >= max_bytes:
+        return QueryResult(description.columns, cells[: min(max_rows, len(cells) * max_bytes // size)], "bytes")
+    return QueryResult(description.columns, cells[:max_rows], "rows" if len(cells) > max_rows else "", size)
+
+
+async def read_in_chunks(session: Session, description: Description, *, max_rows: int, max_bytes: int) -> QueryResult:
+    """Through a cursor, the next chunk as large as the last one's rows allow."""
     cursor = await session.connection.cursor(description.sql)
     width = max(1, len(description.columns))
     cells: list[tuple[Cell, ...]] = []
