@@ -269,7 +269,13 @@ class Running:
             with progress.stage("execute"):
                 left_s = max(0.1, self._end - asyncio.get_running_loop().time())
                 timeout_s = min(left_s, django_settings.QUERY_TIMEOUT_MS / 1000)
-                result = await combine(self.batch.combine, inputs, max_rows=max_rows, timeout_s=timeout_s)
+                result = await combine(
+                    self.batch.combine,
+                    inputs,
+                    max_rows=max_rows,
+                    timeout_s=timeout_s,
+                    max_bytes=django_settings.QUERY_MAX_BYTES,
+                )
             progress.kept = Kept(result)
             with progress.stage("render"):
                 return result, show_result(self.call, progress.kept, "", self.catalog)

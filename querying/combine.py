@@ -16,7 +16,7 @@ from typing import Any, Final
 import duckdb
 
 from config.errors import GatewayBusy, GatewayError, QueryFailed, QueryTimeout
-from querying.results import Cell, Column, QueryResult
+from querying.results import CELL_BYTES, Cell, Column, QueryResult
 from querying.sql.combined import (
     MACROS,
     MAX_MATCHED_BYTES,
@@ -32,7 +32,6 @@ AT_ONCE: Final = 2  # in a process; each may take MEMORY_LIMIT
 MEMORY_LIMIT: Final = "256MB"
 MAX_BYTES: Final = 8_000_000
 CHUNK_ROWS: Final = 500
-CELL_BYTES: Final = 60  # what Python adds to each
 AGAIN_S: Final = 0.02  # an interrupt between two statements is lost, so it is sent again
 NOWHERE: Final = "/nonexistent"
 LARGEST: Final = 2**63

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from querying.sql.output import quote
+
 BEGIN_TIMEOUT_S: Final = 2.0
 RESET_TIMEOUT_S: Final = 3.0
 RESET_BYTES: Final = 4_000_000
@@ -128,5 +130,4 @@ def session_settings(query_timeout_ms: int) -> dict[str, str]:
 
 def set_search_path(schemas: Sequence[str]) -> str:
     """For this transaction: pg_catalog first, then the schemas of extensions whose operators the plan left open."""
-    quoted = ('"' + schema.replace('"', '""') + '"' for schema in schemas)
-    return f"; SET LOCAL search_path = pg_catalog, {', '.join(quoted)}"
+    return f"; SET LOCAL search_path = pg_catalog, {', '.join(map(quote, schemas))}"

@@ -85,9 +85,11 @@ def table(name: str, **columns: str) -> TableSpec:
     return TableSpec("public", name, "table", tuple(ColumnSpec(column, kind) for column, kind in columns.items()))
 
 
-async def fetch(engine: Engine, dataset: DatasetSpec, sql: str, *, max_rows: int | None = None) -> QueryResult:
+async def fetch(
+    engine: Engine, dataset: DatasetSpec, sql: str, *, max_rows: int | None = None, reveal_all_rows: bool = True
+) -> QueryResult:
     """The result of a question by the operator, who may see all rows."""
-    request = QueryRequest("one", sql, max_rows=max_rows, reveal_all_rows=True)
+    request = QueryRequest("one", sql, max_rows=max_rows, reveal_all_rows=reveal_all_rows)
     asked = {"dataset": dataset, "principal": OPERATOR, "settings": SystemSettings()}
     plan = await engine.plan(request, **asked)  # type: ignore[arg-type]  # one value of each kind
     kept, _ = await engine.run(plan, **asked)  # type: ignore[arg-type]  # as above
@@ -107,9 +109,10 @@ async def tick(lags: list[float]) -> None:
         lags.append((time.perf_counter() - start - TICK_S) * 1000)
 
 
-async def measure(dsn: str, sql: str, columns: dict[str, str]) -> Cost:
+async def measure(dsn: str, sql: str, columns: dict[str, str], at_once: bool) -> Cost:
+    """With the usual limit of rows results are fetched at once, without it in chunks."""
     engine, dataset = Engine(), one_dataset(dsn, table("wide", **columns))
-    request = QueryRequest("one", sql, reveal_all_rows=True)
+    request = QueryRequest("one", sql, reveal_all_rows=not at_once)
     asked = {"dataset": dataset, "principal": OPERATOR, "settings": SystemSettings()}
     await fetch(engine, dataset, "SELECT 0 AS zero")
     plan = await engine.plan(request, **asked)  # type: ignore[arg-type]  # one value of each kind

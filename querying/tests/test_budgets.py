@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from querying.tests.one_dataset import Cost, database_made, fetch, one_dataset, 
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 PROGRAM: Final = "import django; django.setup(); from querying.tests.one_dataset import main; main()"
+AT_ONCE: Final = " at once"
+LONGEST_LAG_MS: Final = 200
+TRIES: Final = 3
 WIDE: Final = {f"c{number}": "integer" for number in range(1600)}
 GIGABYTE: Final = "repeat(repeat('x', 1000), 1000000)"
 LONG: Final = "repeat(repeat('x', 1000), 100000)"  # what a server makes in less time
@@ -55,29 +59,43 @@ async def engine() -> AsyncIterator[Engine]:
 # ── memory and the event loop ────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture(scope="module", params=[
     "one cell",
+    "one cell at once",
     "row 500",
+    "row 500 at once",
     "bytea",
     "jsonb",
     "array",
+    "array at once",
     "error of a constant",
     "error of a row",
+    "error of a row at once",
     "just within",
+    "just within at once",
     "four bytes a character",
     "endless",
     "many short rows",
     "many columns",
 ])  # fmt: skip
 def measured(request: pytest.FixtureRequest, urls: tuple[str, str]) -> tuple[str, Cost]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input=json.dumps({"dsn": urls[1], "sql": LARGE[request.param], "columns": WIDE}),
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return request.param, Cost(**json.loads(done.stdout))
+    name = request.param.removesuffix(AT_ONCE)
+    return name, measure(urls[1], LARGE[name], at_once=request.param != name)
+
+
+def measure(dsn: str, sql: str, *, at_once: bool) -> Cost:
+    """In a process of its own; again where it was slow, since the machine may have been busy with something else."""
+    found: list[Cost] = []
+    while len(found) < TRIES and not any(cost.lag_ms < LONGEST_LAG_MS for cost in found):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            input=json.dumps({"dsn": dsn, "sql": sql, "columns": WIDE, "at_once": at_once}),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(Cost(**json.loads(done.stdout)))
+    return min(found, key=lambda cost: cost.lag_ms)
 
 
 LARGE: Final = {
@@ -115,7 +133,7 @@ def test_the_largest_answers_hardly_hold_up_the_loop(measured: tuple[str, Cost])
     """A tenth of a second, and as much for a busy machine."""
     _, cost = measured
 
-    assert cost.lag_ms < 500, cost  # a blocked loop would be away for seconds
+    assert cost.lag_ms < LONGEST_LAG_MS, cost
 
 
 def test_the_pool_works_after_the_largest_answers(measured: tuple[str, Cost]) -> None:
@@ -274,3 +292,29 @@ async def test_a_plan_that_uses_an_index_still_does(
 
     assert "Index" in plan
     assert "Seq Scan" not in plan
+
+
+async def test_postgresql_may_run_an_aggregated_question_in_parallel(
+    engine: Engine, dataset: DatasetSpec, urls: tuple[str, str]
+) -> None:
+    name = urls[0].rsplit("/", 1)[1]
+    with psycopg.connect(urls[0], autocommit=True) as server:
+        for setting in ("min_parallel_table_scan_size", "parallel_setup_cost", "parallel_tuple_cost"):
+            server.execute(f'ALTER DATABASE "{name}" SET {setting} = 0'.encode())
+
+    sql = "SELECT word, count(*) AS n FROM numbers GROUP BY 1 ORDER BY 1"
+    result = await fetch(engine, dataset, sql, reveal_all_rows=False)
+    await engine.pools.close()  # a backend reports what it did when it ends at the latest
+
+    assert len(result.cells) == 977
+    async with asyncio.timeout(10):
+        while not launched_workers(urls[0]):  # noqa: ASYNC110 - the database has no event to wait for
+            await asyncio.sleep(0.1)
+
+
+def launched_workers(url: str) -> int:
+    with psycopg.connect(url, autocommit=True) as server:
+        found = server.execute(
+            "SELECT parallel_workers_launched FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+    return int(found[0]) if found else 0
