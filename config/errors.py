@@ -4,10 +4,11 @@
       AccessError        unauthenticated · forbidden
       CatalogError       dataset_not_found · table_not_found
       RequestError       invalid_request · sql_invalid · query_refused · name_not_found · batch_too_large
-                         result_not_found
+                         result_not_found · weighting_unsupported
       SourceError        query_timeout · query_failed · source_unavailable · credentials_unreadable
       BusyError          gateway_busy · queue_unavailable · holding_unavailable · result_lost
       OnboardingError    dsn_invalid · name_taken · transition_refused · role_unsafe · profiling_failed
+                         design_invalid
         PreflightError   source_unreachable · source_dns_failed · source_tls_refused · source_password_rejected
                          source_database_missing · source_not_postgresql
       InternalError      internal · record_unavailable · not_configured
@@ -102,6 +103,16 @@ class ResultNotFound(RequestError):
     )
 
 
+class WeightingUnsupported(RequestError):
+    """No rule says how to weight this question, so no number is given: it could look weighted and not be."""
+
+    code = "weighting_unsupported"
+    default_hint = (
+        "Write the question in one of the forms of the hint, or send weighting: off for unweighted figures of the "
+        "sample."
+    )
+
+
 class SourceError(GatewayError):
     code, status = "source_unavailable", 502
 
@@ -186,6 +197,13 @@ class RoleUnsafe(OnboardingError):
 
 class ProfilingFailed(OnboardingError):
     code, status = "profiling_failed", 502
+
+
+class DesignInvalid(OnboardingError):
+    """`context.faults` holds each fault with its line."""
+
+    code, status = "design_invalid", 400
+    default_hint = "Correct each line; docs/onboarding.md shows the form of a survey design."
 
 
 class PreflightError(OnboardingError):

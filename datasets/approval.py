@@ -14,6 +14,7 @@ from datasets.models import CatalogEntry, Dataset
 from datasets.preflight import Preflight, run_preflight
 from datasets.publishing import grow_version, publish
 from datasets.registration import role_unsafe
+from datasets.survey_designs import refit_survey_design
 from datasets.transitions import move
 
 APPROVABLE = (Status.HUMAN_REVIEW, Status.APPROVED, Status.ACTIVE, Status.INACTIVE)
@@ -28,8 +29,9 @@ WAYS_OUT = {
 def approve_dataset(dataset_id: int, *, actor: str) -> CatalogEntry:
     """Publish the working copy as reviewed and make it live in every process.
 
-    Raises `TransitionRefused` before there is something to review, `RoleUnsafe` while the role may write, and the
-    `PreflightError` of a connection that fails (the dataset is then approved, and active once this succeeds).
+    Raises `TransitionRefused` before there is something to review, `RoleUnsafe` while the role may write,
+    `DesignInvalid` where a confirmed survey design no longer fits the tables, and the `PreflightError` of a connection
+    that fails (the dataset is then approved, and active once this succeeds).
     """
     dataset = _get(dataset_id)
     if dataset.status not in APPROVABLE:
@@ -98,6 +100,7 @@ def _publish(dataset_id: int, *, actor: str) -> CatalogEntry:
         raise TransitionRefused(
             f"{dataset.name} changed while it was being approved.", hint="Look again, then approve."
         )
+    refit_survey_design(dataset)
     dataset.approved_at, dataset.approved_by = timezone.now(), actor
     dataset.save(update_fields=["approved_at", "approved_by"])
     return publish(dataset, actor=actor)

@@ -14,6 +14,7 @@ from typing import Any
 
 from datasets.access import KeySpec
 from datasets.additions import NOTHING_ADDED, Additions, RoutineName
+from datasets.design import HOUSEHOLD, PERSON, SurveyDesign
 from datasets.policies import NO_POLICIES, Mask, Policies
 from datasets.sealing import SealedText
 from datasets.system_config import SystemSettings
@@ -104,7 +105,8 @@ class DatasetSpec:
     """A published dataset: the document that a person approved, plus what opens its connection.
 
     `entry_id` changes with every publication and `connection_id` with the connection string, so caches are keyed
-    by the one and pools by the other. `sealed_dsn` is ciphertext; only the pool's connector opens it.
+    by the one and pools by the other. `sealed_dsn` is ciphertext; only the pool's connector opens it. `design` is the
+    survey design as a person wrote it, `survey_design` its value once it was confirmed.
     """
 
     dataset_id: int
@@ -122,18 +124,22 @@ class DatasetSpec:
     date_column: str = ""
     date_range: tuple[str, str] | None = None
     query_limits: Mapping[str, int] = field(default_factory=dict)
-    design: Mapping[str, Any] | None = None  # Any: the design's document, modelled when weighting reads it
+    design: Mapping[str, Any] | None = None  # Any: JSON as a person wrote it
     design_decision: str = "open"
     personal_data: str = "hidden"
     database: str = ""
     policies: Policies = NO_POLICIES
     merges: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None  # None: as the system setting says
     additions: Additions = NOTHING_ADDED
+    survey_design: SurveyDesign | None = None
 
     @cached_property
     def person_keys(self) -> tuple[frozenset[ColumnName], ...]:
-        """Keys of persons that the survey design registers, in their own table and in those that refer to it."""
-        registered = set(registered_keys(self.design or {}, self.tables))
+        """Keys of persons and households that the survey design names, in each table that holds them."""
+        if self.survey_design is not None:
+            registered = set(confirmed_keys(self.survey_design))
+        else:
+            registered = set(registered_keys(self.design or {}, self.tables))
         referring = {
             frozenset((table.schema, table.name, column) for column in key.columns)
             for table in self.tables
@@ -164,6 +170,17 @@ class DatasetSpec:
     def find_tables(self, name: str, schema: str = "") -> tuple[TableSpec, ...]:
         """Tables of that name; several when two schemas hold one and `schema` is empty."""
         return tuple(table for table in self.tables if table.name == name and schema in ("", table.schema))
+
+
+def confirmed_keys(design: SurveyDesign) -> Iterator[frozenset[ColumnName]]:
+    for unit in design.units:
+        if unit.level not in (PERSON, HOUSEHOLD) or not unit.key:
+            continue
+        holders = {**unit.carried_by, unit.table: unit.key}
+        if unit.period_weights is not None:
+            holders[unit.period_weights.table] = unit.period_weights.key
+        for (schema, name), columns in holders.items():
+            yield frozenset((schema, name, column) for column in columns)
 
 
 def registered_keys(design: Mapping[str, Any], tables: tuple[TableSpec, ...]) -> Iterator[frozenset[ColumnName]]:

@@ -41,6 +41,7 @@ class DesignDecision(models.TextChoices):
     OPEN = "open", "Not decided"
     NONE = "none", "No survey design"
     RECORDED = "recorded", "Recorded, not confirmed"
+    CONFIRMED = "confirmed", "Confirmed"
 
 
 class PersonalData(models.TextChoices):
@@ -80,7 +81,12 @@ class Dataset(models.Model):
         default=dict, blank=True, help_text='Overrides of the system limits, e.g. {"aggregated_rows": 500}.'
     )
     design_decision = models.CharField(max_length=20, choices=DesignDecision, default=DesignDecision.OPEN)
+    # as a person wrote it; what its names mean and how many units there are; what the check of the data found
     design_document = models.JSONField(null=True, blank=True, editable=False)
+    survey_design = models.JSONField(null=True, editable=False)
+    design_report = models.JSONField(null=True, editable=False)
+    design_confirmed_at = models.DateTimeField(null=True, editable=False)
+    design_confirmed_by = models.CharField(max_length=150, blank=True, editable=False)
     personal_data = models.CharField(max_length=20, choices=PersonalData, default=PersonalData.HIDDEN)
     policies = models.JSONField(
         default=dict, blank=True, help_text="Masks, hidden columns and row rules; see docs/security.md."

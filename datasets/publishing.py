@@ -22,11 +22,22 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from datasets.access import KeySpec
-from datasets.additions import RoutineSpec
+from datasets.additions import Additions, RoutineSpec
 from datasets.additions_document import build_additions_document, parse_additions
 from datasets.catalog import Catalog, ColumnSpec, DatasetSpec, ForeignKey, TableSpec
+from datasets.design import SurveyDesign
+from datasets.design_published import parse_published_design
 from datasets.lifecycle import Status
-from datasets.models import ApiKey, CatalogEntry, CatalogVersion, Dataset, DatasetColumn, DatasetTable, SystemConfig
+from datasets.models import (
+    ApiKey,
+    CatalogEntry,
+    CatalogVersion,
+    Dataset,
+    DatasetColumn,
+    DatasetTable,
+    DesignDecision,
+    SystemConfig,
+)
 from datasets.policies import Policies
 from datasets.system_config import build_settings
 from datasets.vocabulary import build_vocabulary
@@ -65,6 +76,15 @@ def republish(dataset: Dataset, *, actor: str) -> CatalogEntry | None:
     return _write_entry(dataset, dataset.live_entry.document, actor=actor)
 
 
+def publish_design(dataset: Dataset, *, with_merges: bool, actor: str) -> CatalogEntry | None:
+    """The live document with another survey design and nothing else of the working copy; None where nothing is live."""
+    if dataset.live_entry is None:
+        return None
+    merges = {"merges": dataset.merges} if with_merges else {}
+    document = {**dataset.live_entry.document, **_design_parts(dataset), **merges}
+    return _write_entry(dataset, document, actor=actor)
+
+
 def _write_entry(dataset: Dataset, document: Document, *, actor: str) -> CatalogEntry:
     entry = CatalogEntry.objects.create(
         dataset=dataset,
@@ -94,13 +114,21 @@ def build_document(dataset: Dataset) -> Document:
         "date_column": dataset.date_column,
         "date_range": _date_range(dataset),
         "query_limits": dataset.query_limits,
-        "design": dataset.design_document,
-        "design_decision": dataset.design_decision,
+        **_design_parts(dataset),
         "personal_data": dataset.personal_data,
         "policies": dataset.policies,
         "merges": dataset.merges,
         "additions": _additions_document(dataset),
         "tables": [_table_document(table) for table in tables],
+    }
+
+
+def _design_parts(dataset: Dataset) -> Document:
+    confirmed = dataset.design_decision == DesignDecision.CONFIRMED
+    return {
+        "design": dataset.design_document,
+        "design_decision": dataset.design_decision,
+        "survey_design": dataset.survey_design if confirmed else None,
     }
 
 
@@ -238,7 +266,7 @@ def _parse_entries(entries: Iterable[CatalogEntry], previous: Catalog) -> tuple[
         name = entry.dataset.name
         try:
             loaded[name] = parse_entry(entry)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             faults.append(f"the entry of {name} cannot be read ({type(error).__name__})")
             if name in previous.datasets:
                 loaded[name] = previous.datasets[name]
@@ -273,9 +301,6 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
     document = entry.document
     if document["format"] != FORMAT:
         raise KeyError(f"catalog entry {entry.pk} has format {document['format']}, this server reads {FORMAT}")
-    # absent from documents of earlier versions, which say nothing of these: the rest must stay readable
-    additions = parse_additions(document.get("additions", {}))
-    unusable = build_vocabulary(additions).unusable_types
     return DatasetSpec(
         dataset_id=entry.dataset_id,
         entry_id=entry.pk,
@@ -288,9 +313,7 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
         description=document["description"],
         dataset_type=document["dataset_type"],
         data_category=document["data_category"],
-        tables=tuple(
-            _parse_table(table, unusable, looked_behind="additions" in document) for table in document["tables"]
-        ),
+        tables=parse_tables(document),
         use_cases=tuple(document["use_cases"]),
         date_column=document["date_column"],
         date_range=_parse_range(document["date_range"]),
@@ -300,8 +323,27 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
         personal_data=document["personal_data"],
         policies=Policies.model_validate(document.get("policies") or {}),
         merges=_parse_merges(document.get("merges")),
-        additions=additions,
+        additions=document_additions(document),
+        survey_design=_parse_survey_design(document),
     )
+
+
+def document_additions(document: Document) -> Additions:
+    """Absent from documents of earlier versions, which say nothing of these: the rest must stay readable."""
+    return parse_additions(document.get("additions", {}))
+
+
+def parse_tables(document: Document) -> tuple[TableSpec, ...]:
+    unusable = build_vocabulary(document_additions(document)).unusable_types
+    looked_behind = "additions" in document
+    return tuple(_parse_table(table, unusable, looked_behind=looked_behind) for table in document["tables"])
+
+
+def _parse_survey_design(document: Document) -> SurveyDesign | None:
+    """A confirmed design that cannot be read makes the entry a fault: without it every answer would be unweighted."""
+    if document["design_decision"] != DesignDecision.CONFIRMED:
+        return None
+    return parse_published_design(document["survey_design"])
 
 
 def _parse_range(value: list[str] | None) -> tuple[str, str] | None:

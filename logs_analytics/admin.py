@@ -71,7 +71,7 @@ class WeightingFilter(ChoiceFilter):
     parameter_name = "weighting"
     choices_shown = tuple(
         (value, value.replace("_", " ").capitalize())
-        for value in ("weighted", "by_query", "off", "none", "design_not_confirmed")
+        for value in ("weighted", "by_query", "sample", "mixed", "off", "none", "design_not_confirmed")
     )
 
 

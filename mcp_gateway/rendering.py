@@ -12,7 +12,8 @@ from mcp_gateway.clients import Channel, channel_of
 from querying.batches import BatchAnswer
 from querying.results import QueryResult
 from querying.services import Answer, T
-from querying.sql.limit import RAW
+from querying.sql.plan import QueryPlan
+from querying.sql.raw_rows import RAW
 
 Structured = dict[str, Any]  # Any: JSON
 
@@ -21,15 +22,29 @@ WEIGHTING_SENTENCES = {
     "none": "Unweighted: no weights here.",
     "design_not_confirmed": "Unweighted: design not confirmed.",
     "mixed": "Mixed: its inputs are not all weighted alike.",
+    "by_query": "Weighted by the query itself, not by the server: neither scaled nor checked.",
+    "sample": "Unweighted: rows or values of the sample, nothing is projected.",
+    "weighted": "Weighted to the population.",
 }
 
 
 # ── one question ─────────────────────────────────────────────────────────────────────────────────────────────
-def render_query(answer: Answer[QueryResult], *, client: Client) -> ToolResult:
+def render_query(answer: Answer[QueryResult], *, client: Client, show_sql: bool = False) -> ToolResult:
     """Rows as text; columns, status, weighting and ids as structured content."""
     if answer.error is not None:
         return render_failure(answer)
-    return _complete(f"{answer.text}\n\n{_notes(answer)}", {**_head(answer), **_facts(answer)}, client)
+    text = f"{answer.text}\n\n{_notes(answer)}{_sql(answer, show_sql)}"
+    return _complete(text, {**_head(answer), **_facts(answer, show_sql)}, client)
+
+
+def _sql(answer: Answer[QueryResult], show_sql: bool) -> str:
+    return f"\n\n```sql\n{answer.plan.sql}\n```" if show_sql and answer.plan is not None else ""
+
+
+def _weighting(plan: QueryPlan) -> str:
+    if plan.weighting == "weighted" and plan.weight_column:
+        return f"Weighted by {plan.weight_column}."
+    return WEIGHTING_SENTENCES[plan.weighting]
 
 
 def _notes(answer: Answer[QueryResult]) -> str:
@@ -40,7 +55,7 @@ def _notes(answer: Answer[QueryResult]) -> str:
     notes = [f"{rows} row{'' if rows == 1 else 's'}."]
     if answer.shown.truncated_by:
         notes.append(_truncation(answer))
-    notes.append(WEIGHTING_SENTENCES[answer.plan.weighting])
+    notes.append(_weighting(answer.plan))
     if any(column.type == "timestamptz" for column in answer.value.columns):
         notes.append("Times are UTC.")
     if answer.age_s is not None:
@@ -63,7 +78,7 @@ def _truncation(answer: Answer[QueryResult]) -> str:
     return f"There are more than {plan.max_rows} rows: group more coarsely, filter, or {rest}."
 
 
-def _facts(answer: Answer[QueryResult]) -> Structured:
+def _facts(answer: Answer[QueryResult], show_sql: bool = False) -> Structured:
     """What is known of an answer beside its rows."""
     assert answer.plan is not None
     assert answer.value is not None
@@ -77,22 +92,26 @@ def _facts(answer: Answer[QueryResult]) -> Structured:
         "bases": None,
         "warnings": list(answer.plan.warnings),
     }
+    if answer.plan.weight_column:
+        facts["weight"] = answer.plan.weight_column
+    if show_sql:
+        facts["sql_executed"] = answer.plan.sql
     if answer.shown.truncated_by:
         facts["truncated_by"] = answer.shown.truncated_by
     return facts if answer.age_s is None else {**facts, "cached": True, "age_s": round(answer.age_s)}
 
 
 # ── many ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def render_batch(made: BatchAnswer, *, client: Client) -> ToolResult:
+def render_batch(made: BatchAnswer, *, client: Client, show_sql: bool = False) -> ToolResult:
     """Each answer under its label; a failure stands in its own place. An error only where everything failed."""
-    parts = [_part(answer) for answer in made.answers]
+    parts = [_part(answer, show_sql) for answer in made.answers]
     if made.pending:
         parts.append(_pending(made))
     failed = bool(made.answers) and not made.pending and all(answer.error for answer in made.answers)
     body: Structured = {
         "status": "failed" if failed else "partial" if made.pending else "answered",
         "catalog_version": max((answer.catalog_version for answer in made.answers), default=0),
-        "queries": [_item(answer) for answer in made.answers],
+        "queries": [_item(answer, show_sql) for answer in made.answers],
         "pending": list(made.pending),
     }
     if made.handle:
@@ -102,13 +121,13 @@ def render_batch(made: BatchAnswer, *, client: Client) -> ToolResult:
     return result
 
 
-def _part(answer: Answer[QueryResult]) -> str:
+def _part(answer: Answer[QueryResult], show_sql: bool) -> str:
     title = f"## {answer.label}" + (f" ({answer.dataset})" if answer.dataset else "")
     if answer.error is not None:
         return f"{title}\n{_sentence(answer.error)}"
     # an empty line, or Markdown would take the notes for a row
     shown = f"{answer.text}\n" if answer.text else "Used by combine."
-    return f"{title}\n{shown}\n{_notes(answer)}"
+    return f"{title}\n{shown}\n{_notes(answer)}{_sql(answer, show_sql)}"
 
 
 def _pending(made: BatchAnswer) -> str:
@@ -118,11 +137,11 @@ def _pending(made: BatchAnswer) -> str:
     )
 
 
-def _item(answer: Answer[QueryResult]) -> Structured:
+def _item(answer: Answer[QueryResult], show_sql: bool) -> Structured:
     item = {"label": answer.label, "id": str(answer.id), "status": answer.outcome.value, "ms": _duration(answer)}
     if answer.error is not None:
         return {**item, "dataset": answer.dataset, "error": answer.error.as_dict()}
-    return {**item, **_facts(answer)}
+    return {**item, **_facts(answer, show_sql)}
 
 
 def _duration(answer: Answer[QueryResult]) -> int:

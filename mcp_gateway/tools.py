@@ -42,6 +42,7 @@ Form = Annotated[
     Literal["markdown", "csv", "json"],
     Field(description="markdown is compact and rounds numbers sensibly; csv and json keep every digit."),
 ]
+ShowSql = Annotated[bool, Field(description="Also show the SQL that ran: governed, weighted and limited.")]
 TokenBudget = Annotated[
     int | None, Field(description="Size of the whole answer in tokens; the server's default when left out.", ge=200)
 ]
@@ -115,6 +116,7 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         ] = None,
         response_format: Form = "markdown",
         max_tokens: TokenBudget = None,
+        show_sql: ShowSql = False,
     ) -> ToolResult:
         """Run one SELECT and get rows as Markdown, with how they were weighted.
 
@@ -127,7 +129,7 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         call = replace(call, response_format=response_format, max_tokens=max_tokens)
         request = QueryRequest(dataset=dataset, sql=sql, weighting=weighting, max_rows=max_rows)
         (answer,) = await services.answer(call, [request], engine=engine)
-        return render_query(answer, client=call.client)
+        return render_query(answer, client=call.client, show_sql=show_sql)
 
     @mcp.tool(title="Run many queries", annotations=_read_only("Run many queries"))
     async def execute_multi_query(
@@ -155,6 +157,7 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         ] = "",
         response_format: Form = "markdown",
         max_tokens: TokenBudget = None,
+        show_sql: ShowSql = False,
     ) -> ToolResult:
         """Run up to 30 queries side by side in one call, each answered under its label.
 
@@ -166,7 +169,7 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         requests = [QueryRequest(**query.model_dump()) for query in queries]
         batch = build_batch(requests, combine=combine)
         made = await answer_batch(call, batch, engine=engine, report=partial(_report, context))
-        return render_batch(made, client=call.client)
+        return render_batch(made, client=call.client, show_sql=show_sql)
 
     @mcp.tool(title="Get the rest of an answer", annotations=_read_only("Get the rest of an answer"))
     async def get_result(

@@ -48,8 +48,8 @@ from querying.services import (
     show_result,
 )
 from querying.sql.combined import check_label
-from querying.sql.limit import AGGREGATED
 from querying.sql.plan import QueryPlan, QueryRequest
+from querying.sql.raw_rows import AGGREGATED
 
 MOST_QUERIES: Final = 30
 COMBINED: Final = "combine"  # the label of what is made of the others

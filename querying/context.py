@@ -14,6 +14,7 @@ WEIGHTING_NOTES = {
     "open": "Results are unweighted: no survey design has been confirmed.",
     "recorded": "Results are unweighted: a survey design is recorded but not confirmed.",
     "none": "This dataset has no weights.",
+    "confirmed": "Results are weighted to the population by the survey design.",
 }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import getpass
 import sys
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, ProgrammingError
 
-from config.errors import DatasetNotFound, GatewayError, NotConfigured
+from config.errors import DatasetNotFound, GatewayError, InvalidRequest, NotConfigured
 from datasets.models import Dataset
 from querying.results import dump_json
 
@@ -60,3 +61,11 @@ def find_dataset(name: str) -> Dataset:
     if dataset is None:
         raise DatasetNotFound(f"There is no dataset named {name!r}.", hint="`manage.py list_datasets` shows them.")
     return dataset
+
+
+def read_design_file(path: str) -> str:
+    """The text of a survey design's file; `-` is standard input."""
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The design file {path} cannot be read.", hint="Name a YAML file in UTF-8.") from error

@@ -197,6 +197,10 @@ def test_first_start_shows_password_key_and_how_to_connect(first_output: tuple[P
     ) in output
 
 
+def test_first_start_confirms_the_survey_designs_of_the_demos(first_output: tuple[Product, str, float]) -> None:
+    assert "confirmed the survey designs of panel_in, panel_in_monthly, nhanes2009, yrbs2015" in first_output[1]
+
+
 def test_stopped_product_leaves_no_process_and_says_that_it_is_gone(stopped: Product) -> None:
     listed = stopped.manage("list_datasets")
 

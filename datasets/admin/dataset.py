@@ -35,6 +35,7 @@ from datasets.admin.changes import describe_changes
 from datasets.admin.dataset_forms import ConnectionForm, DatasetForm, RegisterForm
 from datasets.admin.inlines import EntriesInline, RunsInline, TablesInline
 from datasets.admin.steps import STEPS, Step
+from datasets.admin.survey_design import describe_design, render_design_page
 from datasets.credentials import keys_fit
 from datasets.lifecycle import Status
 from datasets.models import Dataset
@@ -214,6 +215,7 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
                 wrap(sensitive_post_parameters("connection_string")(self.connection_view)),
                 name="datasets_dataset_connection",
             ),
+            path("<int:dataset_id>/design/", wrap(self.design_view), name="datasets_dataset_design"),
             *super().get_urls(),
         ]
 
@@ -273,6 +275,8 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
             .filter(dataset=dataset)
             .aggregate(total=Count("pk"), approved=Count("pk", filter=Q(approved=True))),
             "connection_form": ConnectionForm() if may_change else None,
+            "may_change": may_change,
+            **describe_design(dataset),
         }
 
     def _offered(self, dataset: Dataset, *, has_changes: bool) -> Iterable[dict[str, Any]]:  # Any: a template's context
@@ -326,6 +330,9 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
         return self._form_page(
             request, form, title=f"New connection of {dataset}", fieldsets=fieldsets, dataset=dataset
         )
+
+    def design_view(self, request: HttpRequest, dataset_id: int) -> HttpResponse:
+        return render_design_page(self, request, self._require(request, dataset_id))
 
     def _require(self, request: HttpRequest, dataset_id: int) -> Dataset:
         dataset = self.get_object(request, str(dataset_id))

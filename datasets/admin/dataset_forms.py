@@ -36,6 +36,8 @@ UNSAFE_HELP = (
     "Not recommended: whoever finds a way around the gateway's checks could then change data. "
     "Recorded with your name and shown on the dataset."
 )
+# the others say what was done with a design, not what somebody chose
+CHOOSABLE = (DesignDecision.OPEN, DesignDecision.NONE)
 PERSONAL_DATA_HELP = "What clients see of columns that identify people."
 
 
@@ -137,10 +139,10 @@ class RegisterForm(ConnectionForm):
     )
     design_decision = forms.ChoiceField(
         label="Survey design",
-        choices=[choice for choice in DesignDecision.choices if choice[0] != DesignDecision.RECORDED],
+        choices=[choice for choice in DesignDecision.choices if choice[0] in CHOOSABLE],
         initial=DesignDecision.OPEN,
         widget=UnfoldAdminSelectWidget(),
-        help_text="Whether answers need weights. <code>manage.py register_dataset</code> records a design from a file.",
+        help_text="Whether answers need weights. The design itself is confirmed once the dataset is profiled.",
     )
 
 
@@ -204,7 +206,8 @@ class DatasetForm(RowForm):
             "description": "What is in it and what it is good for; clients choose a dataset by this text.",
             "owner": "Who answers questions about this data.",
             "personal_data": PERSONAL_DATA_HELP,
-            "design_decision": "Whether answers need weights.",
+            "design_decision": "Whether answers need weights. A design is confirmed on its own page, at once; "
+            "taking the decision back is live once the dataset is approved.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:  # Any: arguments of forms.ModelForm
@@ -216,8 +219,13 @@ class DatasetForm(RowForm):
             if name in self.fields:
                 self.initial[name] = (self.instance.query_limits or {}).get(name)
         decision = self.fields.get("design_decision")
-        if isinstance(decision, forms.ChoiceField) and self.instance.design_document is None:
-            decision.choices = [choice for choice in DesignDecision.choices if choice[0] != DesignDecision.RECORDED]
+        if isinstance(decision, forms.ChoiceField):
+            offered = self._decisions()
+            decision.choices = [choice for choice in DesignDecision.choices if choice[0] in offered]
+
+    def _decisions(self) -> set[str]:
+        recorded = {DesignDecision.RECORDED} if self.instance.design_document is not None else set()
+        return {*CHOOSABLE, *recorded, self.instance.design_decision}
 
     def clean_policies(self) -> Any:  # Any: JSON
         policies = self.cleaned_data["policies"]

@@ -1,4 +1,4 @@
-"""The demo datasets on their way through the services that every dataset takes: register, profile, approve.
+"""The demo datasets on their way through the services that every dataset takes: register, profile, approve, weight.
 
 Each step looks at where the dataset stands, so a start that was killed half-way is finished by the next one, and
 what a person has done to a demo dataset since (deleted it, deactivated it) stays done.
@@ -7,6 +7,7 @@ what a person has done to a demo dataset since (deleted it, deactivated it) stay
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 
@@ -14,10 +15,12 @@ from datasets.approval import approve_dataset
 from datasets.connections import parse_dsn
 from datasets.demo.databases import NHANES2009, PANEL_IN, YRBS2015, DemoDatabase
 from datasets.lifecycle import Status
-from datasets.models import DataCategory, Dataset, DatasetType, PersonalData
+from datasets.models import DataCategory, Dataset, DatasetType, DesignDecision, PersonalData
 from datasets.profiling.service import request_profile
 from datasets.registration import register_dataset, update_connection
+from datasets.survey_designs import set_survey_design
 
+DESIGNS = Path(__file__).resolve().parent / "designs"
 ACTOR = "quickstart"
 UNPROFILED = frozenset({Status.DRAFT, Status.PROFILING, Status.METADATA_PENDING, Status.ERROR})
 REVIEWABLE = frozenset({Status.HUMAN_REVIEW, Status.APPROVED})
@@ -31,6 +34,11 @@ class DemoDataset:
     description: str
     category: DataCategory
     kind: DatasetType
+
+    @property
+    def design(self) -> str:
+        """Its survey design, as YAML."""
+        return (DESIGNS / f"{self.name}.yaml").read_text(encoding="utf-8")
 
 
 DEMO_DATASETS = (
@@ -115,6 +123,27 @@ def approve_reviewable(dataset_ids: set[int]) -> set[int]:
         if dataset.status in REVIEWABLE:
             approve_dataset(dataset.pk, actor=ACTOR)
     return {dataset.pk for dataset in datasets if dataset.status in UNPROFILED - {Status.ERROR}}
+
+
+def confirm_design(demo: DemoDataset) -> bool:
+    """Confirm the design of a live demo dataset about which nobody has decided; whether it was confirmed now.
+
+    A demo of an earlier version gets it at its next start. Whoever takes the confirmation back, or says that there are
+    no weights, is not overruled: the date of the first confirmation stays.
+    """
+    dataset = Dataset.objects.filter(
+        name=demo.name,
+        deleted_at=None,
+        created_by=ACTOR,
+        status=Status.ACTIVE,
+        design_decision=DesignDecision.OPEN,
+        design_document__isnull=True,
+        design_confirmed_at__isnull=True,
+    ).first()
+    if dataset is None:
+        return False
+    set_survey_design(dataset.pk, demo.design, actor=ACTOR)
+    return True
 
 
 def find_unready(dataset_ids: set[int]) -> list[Dataset]:

@@ -882,3 +882,106 @@ def test_lists_no_canary_row(staff: Client) -> None:
     models = {model["object_name"] for app in register for model in app["models"]}
     assert "Dataset" in models
     assert "EncryptionCanary" not in models
+
+
+# ── survey designs ───────────────────────────────────────────────────────────────────────────────────────────
+DESIGN = """\
+units:
+  - table: users
+    key: [id]
+    weight: weight
+    scale: 1000
+"""
+
+
+def design_url(dataset: Dataset) -> str:
+    return reverse("admin:datasets_dataset_design", args=[dataset.pk])
+
+
+def test_a_design_is_checked_then_confirmed_on_its_page(
+    staff: Client, make_active: Callable[..., Dataset], shop_dsn: str
+) -> None:
+    dataset = make_active("shop", shop_dsn)
+
+    checked = staff.post(design_url(dataset), {"text": DESIGN.replace("\n", "\r\n"), "check": "1"})
+    dataset.refresh_from_db()
+    assert "It fits" in text_of(checked)
+    assert "Valid weights 50 of 50" in text_of(checked)
+    assert dataset.design_decision == "open"
+
+    confirmed = staff.post(design_url(dataset), {"text": DESIGN, "confirm": "1"}, follow=True)
+
+    dataset.refresh_from_db()
+    assert (dataset.design_decision, dataset.design_confirmed_by) == ("confirmed", "asha")
+    shown = text_of(confirmed)
+    assert "answers are weighted by it from now on" in shown
+    assert "Stand for 75,000 (sum of weights x 1,000)" in shown
+    assert LogEntry.objects.filter(change_message__contains="survey design").exists()
+    assert "table: public.users" in form_text(staff, dataset)
+
+
+def form_text(staff: Client, dataset: Dataset) -> str:
+    return str(staff.get(design_url(dataset)).context["form"]["text"].value())
+
+
+def test_faults_of_a_design_stand_at_their_lines_and_what_was_typed_stays(
+    staff: Client, make_active: Callable[..., Dataset], shop_dsn: str
+) -> None:
+    dataset = make_active("shop", shop_dsn)
+    text = DESIGN.replace("1000", "x").replace("users", "<b>")
+
+    page = staff.post(design_url(dataset), {"text": text, "confirm": "1"})
+
+    marked = {line["number"]: line["faults"] for line in page.context["lines"] if line["faults"]}
+    assert marked == {2: ["there is no table <b>"], 5: ["scale must be a number above 0, not 'x'"]}
+    assert b"there is no table <b>" not in page.content
+    assert page.context["form"]["text"].value() == text
+    dataset.refresh_from_db()
+    assert dataset.design_document is None
+
+
+def test_the_page_of_a_design_begins_with_an_example(staff: Client) -> None:
+    assert "There is no design yet" in text_of(staff.get(design_url(make_row())))
+
+
+def test_a_design_that_cannot_be_checked_says_why(staff: Client) -> None:
+    dataset = make_row()
+
+    page = staff.post(design_url(dataset), {"text": DESIGN.replace("id", "gender").replace("weight", "gender")})
+
+    assert page.status_code == 200
+    assert len(page.context["faults"]) >= 1
+
+
+def test_a_design_is_changed_by_who_may_change_datasets_only(transactional_db: None) -> None:
+    dataset = make_row()
+    viewer = User.objects.create_user("vera", "vera@example.org", "pw", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_dataset"))
+    client = Client()
+    client.force_login(viewer)
+
+    assert client.get(design_url(dataset)).status_code == 403
+    assert client.post(design_url(dataset), {"text": DESIGN, "confirm": "1"}).status_code == 403
+    shown = client.get(change_url(dataset))
+    assert shown.status_code == 200
+    assert design_url(dataset).encode() not in shown.content
+
+
+def test_a_confirmation_is_taken_back_by_choosing_another_decision(
+    staff: Client, make_active: Callable[..., Dataset], shop_dsn: str
+) -> None:
+    dataset = make_active("shop", shop_dsn)
+    url = change_url(dataset)
+    assert "Confirmed" not in text_of_decisions(staff, url)
+    staff.post(design_url(dataset), {"text": DESIGN, "confirm": "1"})
+    assert "Confirmed" in text_of_decisions(staff, url)
+
+    page = staff.post(url, {**form_of(staff, url), "design_decision": "none", "_save": "1"}, follow=True)
+
+    dataset.refresh_from_db()
+    assert dataset.design_decision == "none"
+    assert "Changed: survey design decision." in text_of(page)
+
+
+def text_of_decisions(staff: Client, url: str) -> str:
+    return str(staff.get(url).context["adminform"].form["design_decision"])

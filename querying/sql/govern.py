@@ -261,6 +261,8 @@ def is_governed(use: TableUse, draft: Draft) -> bool:
         return False
     columns = use.spec.visible_columns
     shown = [target.res_target for target in select.target_list]
+    if all(target.name.startswith(RESERVED) for target in shown):
+        return has_rule(use, draft)  # joined for weights: it gives nothing that a caller can name
     plain = [names(target.val.column_ref.fields) for target in shown]
     if len(shown) == len(columns) and plain == [(column.name,) for column in columns] and not use.spec.row_rule:
         return not use.spec.has_policies
@@ -277,8 +279,15 @@ def has_expected(use: TableUse, draft: Draft) -> bool:
         return False
     if text_of(own).encode() != expected_text(use.spec, expected):
         return False
+    return has_rule(use, draft)
+
+
+def has_rule(use: TableUse, draft: Draft) -> bool:
+    """Whether the row rule stands in the sub-select, behind its OFFSET 0."""
     if not use.spec.row_rule:
         return True
+    expected, select = pg.SelectStmt(), use.scope.select
+    expected.ParseFromString(visible_select(use.spec, draft))
     conditions = {text_of([target_node(node, "")]) for node in conjuncts(select.where_clause)}
     wanted = {text_of([target_node(node, "")]) for node in conjuncts(expected.where_clause)}
     return select.HasField("limit_offset") and conditions >= wanted

@@ -17,7 +17,7 @@ from querying.sql.bind import bind, check_bound
 from querying.sql.draft import Draft, QueryRequest
 from querying.sql.govern import check_governed, govern
 from querying.sql.guard import guard
-from querying.sql.limit import limit
+from querying.sql.limit import classify, limit
 from querying.sql.parse import NOT_PRINTABLE, PLAINER, fingerprint, parse_printed, parse_statement, print_tree
 from querying.sql.repeatable import is_repeatable
 from querying.sql.walk import walk
@@ -50,7 +50,7 @@ class QueryPlan:
     repeatable: bool = False
 
 
-PASSES: Final[tuple[Callable[[Draft], Draft], ...]] = (guard, bind, govern, weigh, limit)
+PASSES: Final[tuple[Callable[[Draft], Draft], ...]] = (guard, bind, govern, classify, weigh, limit)
 
 
 def build_plan(

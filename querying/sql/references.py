@@ -70,20 +70,32 @@ def check_plain(draft: Draft, reference: pg.ColumnRef, name: str, scope: Scope) 
     for level in scope.chain():
         if any(relation.name == name for relation in level.relations):
             return  # a whole row
-        seen += [aliases_of(level), *(relation.columns for relation in level.relations)]
+        seen += [aliases_of(level, reference), *(relation.columns for relation in level.relations)]
     if not seen or not all(columns.exact for columns in seen) or any(name in columns.by_name for columns in seen):
         return
     if name != "*":
         raise column_not_found(draft, reference, name, seen)
 
 
-def aliases_of(scope: Scope) -> Columns:
-    """Output names that ORDER BY and GROUP BY may use."""
+def aliases_of(scope: Scope, reference: pg.ColumnRef) -> Columns:
+    """Output names that a bare item of ORDER BY or GROUP BY may use; within an expression they mean nothing."""
     if scope.arms:
         return scope.columns
-    return Columns(
-        tuple((node.res_target.name, None) for node in scope.select.target_list if node.res_target.name), True
-    )
+    targets = scope.select.target_list if is_bare_item(scope.select, reference) else ()
+    return Columns(tuple((node.res_target.name, None) for node in targets if node.res_target.name), True)
+
+
+def is_bare_item(select: pg.SelectStmt, reference: pg.ColumnRef) -> bool:
+    stack = [*select.group_clause, *(node.sort_by.node for node in select.sort_clause), *select.distinct_clause]
+    while stack:
+        node = stack.pop()
+        if node.HasField("grouping_set"):
+            stack.extend(node.grouping_set.content)
+        elif node.HasField("row_expr"):
+            stack.extend(node.row_expr.args)
+        elif node.HasField("column_ref") and node.column_ref is reference:
+            return True
+    return False
 
 
 def column_not_found(

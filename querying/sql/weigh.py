@@ -1,15 +1,161 @@
-"""The weighting pass: so far it only says why an answer is unweighted. Pure."""
+"""The weighting pass: aggregates over registered units become estimates of the population, or are refused. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
+from google.protobuf.message import Message
+from postgast import pg_query_pb2 as pg
+
+from config.errors import WeightingUnsupported
+from datasets.design import NORMALISED, SurveyDesign
 from querying.sql.draft import Draft
+from querying.sql.scopes import Reading, TableUse
+from querying.sql.walk import locate, names, walk
+from querying.sql.weights.carrying import Carrier
+from querying.sql.weights.estimators import ESTIMATED
+from querying.sql.weights.grain import Kind
+from querying.sql.weights.numeric_only import cast_numeric_only
+from querying.sql.weights.refusing import Unsupported
+from querying.sql.weights.resolve import Level, Resolved, Resolver, is_aggregate
+from querying.sql.weights.rewrite import VALUES_SEEN, Rewriting
+from querying.sql.weights.sources import computed, own_nodes
+from querying.sql.weights.stars import spell_stars
+from querying.sql.weights.treatment import Treatment, Way, treatments
+
+MIXED: Final = "Some aggregates use the weight column and others do not"
+ONE_FORM: Final = (
+    "Leave the weight column out of the SQL: COUNT, SUM, AVG and the like are weighted for you. Or weight every "
+    "aggregate yourself."
+)
 
 
 def weigh(draft: Draft) -> Draft:
-    """off: the caller declined; none: nothing to weight; design_not_confirmed: nobody has said how to weight."""
+    """`weighting` says what was done; see docs/weighting.md for the labels."""
+    design = draft.dataset.survey_design
     if draft.request.weighting == "off":
         return replace(draft, weighting="off")
-    open_design = draft.tables and draft.dataset.design_decision != "none"
-    return replace(draft, weighting="design_not_confirmed" if open_design else "none")
+    if design is None:
+        undecided = draft.tables and draft.dataset.design_decision != "none"
+        return replace(draft, weighting="design_not_confirmed" if undecided else "none")
+    assert draft.reading is not None
+    try:
+        return weighted(draft, draft.reading, design)
+    except Unsupported as fault:
+        raise unsupported(draft, fault) from fault
+
+
+def unsupported(draft: Draft, fault: Unsupported) -> WeightingUnsupported:
+    message = getattr(fault, "message", None)
+    what = fault.what[:1].upper() + fault.what[1:]
+    place = locate(draft.statement.tree, message) if isinstance(message, Message) else -1
+    line, column = draft.statement.place(place)
+    return WeightingUnsupported(f"{what} (line {line}, column {column}).", hint=fault.hint, line=line, column=column)
+
+
+def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
+    resolver = Resolver(reading, draft.dataset, design)
+    check_recursion(draft, design)
+    selects = [resolver.resolve(scope) for scope in reversed(reading.scopes)]
+    rewriting = Rewriting(resolver, Carrier(draft, resolver))
+    treated = [treatments(resolver, one) if one.level is Level.POPULATION else [] for one in selects]
+    windows = [rewriting.windows(one) for one in selects]
+    if uses_weights(resolver, selects, treated, windows):
+        return replace(draft, weighting="by_query")
+    if any(one.way.weighs for found in treated for one in found):
+        treated = [[one.as_estimate() for one in found] for found in treated]
+    for one, found, windowed in zip(selects, treated, windows, strict=True):
+        check_values(rewriting, one)
+        if one.level is Level.POPULATION:
+            rewriting.population(one, found)
+        rewriting.rows(one, windowed)
+    spell_stars(draft, reading, resolver, rewriting.carrier)
+    if not rewriting.estimated:
+        has_units = any(one.joined is not None and one.joined.kind.has_unit for one in selects)
+        return with_warnings(draft, rewriting, "sample" if has_units else "none")
+    cast_numeric_only(draft.select, may_be_weighted=lambda node: not is_stored(resolver, node))
+    say_what_was_left(rewriting, selects, design)
+    return with_warnings(draft, rewriting, "weighted")
+
+
+def with_warnings(draft: Draft, rewriting: Rewriting, label: str) -> Draft:
+    return replace(
+        draft,
+        weighting=label,
+        weight_column=", ".join(rewriting.weights) if label == "weighted" else "",
+        warnings=(*draft.warnings, *rewriting.warnings),
+    )
+
+
+def uses_weights(
+    resolver: Resolver, selects: list[Resolved], treated: list[list[Treatment]], windows: list[list[pg.Node]]
+) -> bool:
+    """Whether the statement weights by itself; raises `Unsupported` where it does so in part."""
+    own = [one.node for found in treated for one in found if one.way is Way.BY_QUERY]
+    plain = [one.node for found in treated for one in found if one.way.weighs]
+    for one, windowed in zip(selects, windows, strict=True):
+        for node in windowed:
+            assert one.joined is not None
+            weighs = any(resolver.has_weight(argument, one.joined) for argument in node.func_call.args)
+            (plain if not weighs else own).append(node)
+    if own and plain:
+        raise Unsupported(MIXED, ONE_FORM, plain[0].func_call)
+    return bool(own)
+
+
+def check_values(rewriting: Rewriting, resolved: Resolved) -> None:
+    """Distinct values of the sample can be counted, which says nothing of the population; not averaged."""
+    if resolved.level is not Level.CELLS or resolved.joined is None or resolved.joined.kind is not Kind.VALUES:
+        return
+    for node in own_nodes(*computed(resolved.scope.select)):
+        name = names(node.func_call.funcname)[-1] if is_aggregate(node) and node.HasField("func_call") else ""
+        if name == "count":
+            rewriting.warn(VALUES_SEEN)
+        elif name in ESTIMATED:
+            what = f"{name}() of distinct values treats each value alike, however many people have it"
+            raise Unsupported(what, "Aggregate the rows themselves, without DISTINCT.", node.func_call)
+
+
+def is_stored(resolver: Resolver, node: pg.Node) -> bool:
+    """A table's own column, which weighting leaves as it is."""
+    relation = resolver.sources.of(node.column_ref).relation if node.HasField("column_ref") else None
+    return relation is not None and isinstance(relation.source, TableUse)
+
+
+def check_recursion(draft: Draft, design: SurveyDesign) -> None:
+    tables = {unit.table for unit in design.units} | {name for unit in design.units for name in unit.carried_by}
+    tables |= {unit.period_weights.table for unit in design.units if unit.period_weights}
+    for message in walk(draft.select):
+        if isinstance(message, pg.WithClause) and message.recursive:
+            for node in message.ctes:
+                query = node.common_table_expr
+                read = [one for one in walk(query.ctequery) if isinstance(one, pg.RangeVar)]
+                own = any(one.relname == query.ctename and not one.schemaname for one in read)
+                if own and any((one.schemaname, one.relname) in tables for one in read):
+                    what = "a recursive WITH query over units is not modelled"
+                    raise Unsupported(what, "Write it without recursion.", query)
+
+
+def say_what_was_left(rewriting: Rewriting, selects: list[Resolved], design: SurveyDesign) -> None:
+    for one in selects:
+        if one.level is Level.CELLS and one.joined is not None and one.joined.kind is Kind.PLAIN:
+            tables = [item.source for item in one.scope.relations if isinstance(item.source, TableUse)]
+            for use in tables:
+                rewriting.warn(
+                    f"What is computed from {use.spec.qualified_name} alone is not weighted: it has no weights."
+                )
+    for unit in design.units:
+        used = any(name.startswith(f"{unit.qualified_table}.") for name in rewriting.weights)
+        if used and unit.excluded:
+            rewriting.warn(f"{unit.excluded:,} of {unit.units:,} {unit.level}s have no valid weight and are left out.")
+        if used and unit.kind == NORMALISED:
+            rewriting.warn("Weights are normalised to the sample: counts are weighted counts, not populations.")
+    having = [one for one in selects if one.level is Level.POPULATION and one.scope.select.HasField("having_clause")]
+    if any(names_count(one.scope.select.having_clause) for one in having):
+        rewriting.warn("HAVING compares with estimates of the population, not with sizes of the sample.")
+
+
+def names_count(node: pg.Node) -> bool:
+    """Rewritten by now: a count is a sum of weights."""
+    return any(isinstance(message, pg.FuncCall) and names(message.funcname)[-1] == "sum" for message in walk(node))

@@ -37,7 +37,14 @@ from config.errors import GatewayError, NameTaken
 from config.processes import Child, ProcessSpec, stop_marked
 from config.supervisor import Supervisor
 from datasets.demo.databases import DEMO_DATABASES, prepare_database, reader_dsn
-from datasets.demo.onboarding import DEMO_DATASETS, DemoDataset, approve_reviewable, find_unready, register_demo
+from datasets.demo.onboarding import (
+    DEMO_DATASETS,
+    DemoDataset,
+    approve_reviewable,
+    confirm_design,
+    find_unready,
+    register_demo,
+)
 from datasets.keys import create_api_key
 
 ADMIN = "admin"
@@ -273,6 +280,7 @@ class Command(BaseCommand):
         try:
             waiting = {found for demo in DEMO_DATASETS if (found := self._register(demo, dsns[demo.database.name]))}
             self._approve(waiting)
+            self._confirm_designs()
         except GatewayError as error:
             # a demo that fails must not keep the product from running
             self.say(f"warning: the demo datasets are not complete: {error.message} {error.hint}")
@@ -306,6 +314,11 @@ class Command(BaseCommand):
             self.say(f"warning: {dataset.name} is not ready ({reason}). The worker's log: {self._log('worker')}")
         if not unready:
             self.say("the demo datasets are approved")
+
+    def _confirm_designs(self) -> None:
+        confirmed = [demo.name for demo in DEMO_DATASETS if confirm_design(demo)]
+        if confirmed:
+            self.say(f"confirmed the survey designs of {', '.join(confirmed)}")
 
     # ── access ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import yaml
 from django.core.management.base import CommandParser
 
-from config.errors import InvalidRequest
-from config.management.base import GatewayCommand, operator_name
+from config.management.base import GatewayCommand, operator_name, read_design_file
 from datasets.approval import approve_dataset
+from datasets.design_document import Document, build_design_document, read_form
+from datasets.design_fit import refuse_faults
 from datasets.models import DataCategory, DatasetType, DesignDecision, PersonalData, ProfilingRun
 from datasets.profiling.waiting import WAIT_S, check_run, wait_for_run
 from datasets.registration import register_dataset
@@ -31,7 +30,9 @@ class Command(GatewayCommand):
         parser.add_argument(
             "--allow-unsafe-role", action="store_true", help="activate although the role may write; not in production"
         )
-        parser.add_argument("--design", default="none", help="a survey design's YAML file, or none")
+        parser.add_argument(
+            "--design", default="none", help="a survey design's YAML file, or none; recorded, not confirmed"
+        )
         parser.add_argument("--personal-data", choices=PersonalData.values, default=PersonalData.HIDDEN)
 
     def run(self, **options: Any) -> None:  # Any: parsed arguments
@@ -71,16 +72,10 @@ class Command(GatewayCommand):
         )
 
 
-def read_design(path: str) -> Any:  # Any: YAML
-    """The design's document, or None for `none`."""
+def read_design(path: str) -> Document | None:
+    """The design's document, checked as far as can be without its tables, or None for `none`."""
     if path.lower() == "none":
         return None
-    try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The design file {path} cannot be read.", hint="Name a YAML file, or none.") from error
-    except yaml.YAMLError as error:
-        raise InvalidRequest(f"The design file {path} is not YAML: {error}", hint="Correct it, or say none.") from error
-    if not isinstance(document, dict) or "units" not in document:
-        raise InvalidRequest(f"The design file {path} has no `units`.", hint="See docs/weighting.md for its form.")
-    return document
+    form, faults = read_form(read_design_file(path))
+    refuse_faults(faults)
+    return build_design_document(form)

@@ -1,0 +1,356 @@
+"""Bring keys, weights and dates to where they are needed, under names that callers cannot write. Pure.
+
+FROM panel_users u                FROM (SELECT ..., CASE WHEN weight > 0 ... END AS _mcpa_w1 FROM panel_users) u
+FROM (SELECT app FROM ...) t      FROM (SELECT app, e.user_id AS _mcpa_w2 FROM ...) t
+no unit table in FROM             FROM ..., (SELECT user_id AS _mcpa_w3, CASE ... END AS _mcpa_w4
+                                             FROM panel_users) AS _mcpa_w5 WHERE _mcpa_w5._mcpa_w3 = e.user_id
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, NamedTuple
+
+from postgast import pg_query_pb2 as pg
+
+from datasets.design import PeriodWeights, TableName, Unit
+from querying.sql.draft import RESERVED, Draft
+from querying.sql.govern import target_node, visible_select
+from querying.sql.scopes import Relation, Scope, TableUse, WithQuery
+from querying.sql.shown import column_node, fill
+from querying.sql.weights.moments import EVER, cut, moment_node
+from querying.sql.weights.nodes import add_condition, all_of, scalar, select_from
+from querying.sql.weights.periods import Spell, period_of
+from querying.sql.weights.pieces import is_null
+from querying.sql.weights.refusing import Unsupported
+from querying.sql.weights.resolve import Level, Resolved, Resolver, keys_in
+
+VALID: Final = (
+    "CASE WHEN $1 OPERATOR(pg_catalog.>) 0 AND $1::pg_catalog.float8 OPERATOR(pg_catalog.<) "
+    "'Infinity'::pg_catalog.float8 THEN $1::pg_catalog.float8{scale} END"
+)
+EQUALS: Final = "$1 OPERATOR(pg_catalog.=) $2"
+HINT: Final = "Join the tables themselves, or keep the key among the outputs of the sub-select."
+
+
+class What(NamedTuple):
+    """What is carried: a part of a unit's key, its weight, or the first day of the weighting period."""
+
+    kind: str  # key | weight | period
+    unit: int
+    part: int = 0
+
+
+@dataclass
+class Carrier:
+    """What a statement carries: asked for the same twice, it is there once."""
+
+    draft: Draft
+    resolver: Resolver
+    numbers: count[int] = field(default_factory=lambda: count(1))
+    made: dict[Hashable, str] = field(default_factory=dict)
+    weights: dict[Hashable, Weight] = field(default_factory=dict)
+    widened: set[Scope] = field(default_factory=set)  # SELECTs whose `*` would show more than the caller asked for
+    giving: set[Scope] = field(default_factory=set)  # SELECTs that give more outputs than the caller wrote
+    uses: set[int] = field(default_factory=set)  # places of the tables whose sub-select gives more
+
+    def new_name(self) -> str:
+        return f"{RESERVED}w{next(self.numbers)}"
+
+    def unit(self, number: int) -> Unit:
+        return self.resolver.design.units[number]
+
+    def every(self, unit: int) -> str:
+        weights = self.unit(unit).period_weights
+        assert weights is not None
+        return weights.every
+
+    # ── out of a FROM item ───────────────────────────────────────────────────────────────────────────────────
+    def from_relation(self, resolved: Resolved, place: int, what: What) -> pg.Node:
+        """The value as an expression where this relation stands in FROM."""
+        relation = resolved.scope.relations[place]
+        if isinstance(relation.source, TableUse):
+            node = column_node(relation.name, self.from_table(relation, relation.source, what))
+            return period_of(node, self.every(what.unit)) if what.kind == "period" else node
+        if what.kind == "key" and resolved.joined is not None:
+            shown = self.shown_key(resolved, place, what)
+            if shown:
+                return column_node(relation.name, shown)
+        scope = relation.source.query if isinstance(relation.source, WithQuery) else relation.source
+        if not isinstance(scope, Scope):
+            raise Unsupported("the unit's key cannot be told from this FROM item", HINT, relation.item)
+        name = self.made.get((scope, what))
+        if name is None:
+            name = self.made[scope, what] = self.new_name()
+            self.give(scope, what, name)
+            self.giving.add(scope)
+        return column_node(relation.name, name)
+
+    def shown_key(self, resolved: Resolved, place: int, what: What) -> str:
+        assert resolved.joined is not None
+        rows = resolved.joined.rows[place]
+        return next(
+            (
+                name
+                for name, fact in rows.columns
+                if fact.key == (what.unit, what.part) and fact.raw and not fact.doubtful
+            ),
+            "",
+        )
+
+    def from_table(self, relation: Relation, use: TableUse, what: What) -> str:
+        table = (use.spec.schema, use.spec.name)
+        unit = self.unit(what.unit)
+        if what.kind == "weight":
+            return self.beside(use, ("weight", unit.weight, unit.scale), valid_weight(unit.weight, unit.scale))
+        if what.kind == "key":
+            column = keys_in(unit, table)[what.part]
+        else:
+            assert unit.period_weights is not None
+            column = unit.period_weights.dates.get(table, "") or unit.period_weights.period
+        visible = next((item for item in use.spec.visible_columns if item.name == column), None)
+        if visible is not None and not visible.mask and not visible.classes and not relation.aliases:
+            return column
+        return self.beside(use, ("column", column), column_node(column))
+
+    def beside(self, use: TableUse, what: Hashable, value: pg.Node) -> str:
+        """A further output of the sub-select that govern has put in the table's place."""
+        name = self.made.get((use.place, what))
+        if name is None:
+            name = self.made[use.place, what] = self.new_name()
+            use.node.range_subselect.subquery.select_stmt.target_list.append(target_node(value, name))
+            self.uses.add(use.place)
+        return name
+
+    # ── out of a SELECT ──────────────────────────────────────────────────────────────────────────────────────
+    def give(self, scope: Scope, what: What, name: str) -> None:
+        """Let this SELECT give one more output, which is the same for all rows that it holds to be one."""
+        if scope.arms:
+            if not scope.select.all:
+                raise Unsupported("rows of this set operation cannot be told apart by person", HINT, scope.select)
+            for arm in scope.arms:
+                self.give(arm, what, name)
+            return
+        resolved = self.resolver.resolve(scope)
+        if resolved.joined is None or resolved.level not in (Level.ROWS, Level.UNIT):
+            raise Unsupported("the unit's key cannot be told from this sub-select", HINT, scope.select)
+        if resolved.level is Level.UNIT and what.kind == "key":
+            value = self.grouped_key(resolved, what)
+        else:
+            value = self.value(resolved, what)
+        if resolved.level is Level.UNIT and what.kind != "key":
+            value = fill("pg_catalog.min($1)", value)
+        scope.select.target_list.append(target_node(value, name))
+
+    def grouped_key(self, resolved: Resolved, what: What) -> pg.Node:
+        """The item of GROUP BY that is the key; where it is shown otherwise, the key itself joins the groups."""
+        joined = resolved.joined
+        assert joined is not None
+        for item in resolved.groups:
+            fact = self.resolver.fact_of(item, joined)
+            if fact.key == (what.unit, what.part) and fact.raw:
+                return item
+        value = self.value(resolved, what)
+        resolved.scope.select.group_clause.append(value)
+        return value
+
+    def value(self, resolved: Resolved, what: What) -> pg.Node:
+        """The value in this SELECT: from the relation that has it for every row, else from whichever has it."""
+        assert resolved.joined is not None
+        joined = resolved.joined
+        places = [place for place in joined.holders(what.unit) if self.has(resolved, place, what)]
+        if not places:
+            raise Unsupported("the unit's key cannot be told from this sub-select", HINT, resolved.scope.select)
+        sure = [place for place in places if place not in joined.nullable]
+        tables = [place for place in sure if isinstance(resolved.scope.relations[place].source, TableUse)]
+        if sure or len(places) == 1:
+            return self.from_relation(resolved, (tables or sure or places)[0], what)
+        values = [self.from_relation(resolved, place, what) for place in places]
+        return pg.Node(coalesce_expr=pg.CoalesceExpr(args=values, location=-1))
+
+    def has(self, resolved: Resolved, place: int, what: What) -> bool:
+        assert resolved.joined is not None
+        if what.kind == "period":
+            return what.unit in resolved.joined.rows[place].dated
+        if what.kind == "weight":
+            relation = resolved.scope.relations[place]
+            if isinstance(relation.source, TableUse):
+                return self.is_unit_table(relation.source, what.unit)
+            return not self.unit(what.unit).key or self.gives_weight(relation, what.unit)
+        return True
+
+    def is_unit_table(self, use: TableUse, unit: int) -> bool:
+        return (use.spec.schema, use.spec.name) == self.unit(unit).table
+
+    # ── the weight of each row ───────────────────────────────────────────────────────────────────────────────
+    def weight(self, resolved: Resolved, unit: int, spell: Spell | None = None) -> Weight:
+        """What each joined row weighs; joins the unit's table where it is not there. `spell`: weights of periods."""
+        asked = (resolved.scope, unit, spell)
+        if asked not in self.weights:
+            self.weights[asked] = self.find_weight(resolved, unit, spell)
+        return self.weights[asked]
+
+    def find_weight(self, resolved: Resolved, unit: int, spell: Spell | None) -> Weight:
+        assert resolved.joined is not None
+        joined, scope = resolved.joined, resolved.scope
+        places = joined.holders(unit)
+        sure = [place for place in places if place not in joined.nullable]
+        if spell is None:
+            for place in sure or (places if len(places) == 1 else []):
+                source = scope.relations[place].source
+                if isinstance(source, TableUse) and self.is_unit_table(source, unit):
+                    node = self.from_relation(resolved, place, What("weight", unit))
+                    return Weight(node, self.no_unit(resolved, unit, sure))
+            for place in sure:
+                if self.gives_weight(scope.relations[place], unit):
+                    return Weight(self.from_relation(resolved, place, What("weight", unit)), None)
+        if not self.unit(unit).key:
+            return Weight(self.value(resolved, What("weight", unit)), None)
+        return Weight(self.join_weights(resolved, unit, spell, bool(sure)), self.no_unit(resolved, unit, sure))
+
+    def gives_weight(self, relation: Relation, unit: int) -> bool:
+        """Whether a sub-select that gives its rows on reads the unit's own table, so that no join is needed."""
+        scope = relation.source.query if isinstance(relation.source, WithQuery) else relation.source
+        if not isinstance(scope, Scope) or scope.arms or scope.select.distinct_clause:
+            return False
+        inner = self.resolver.resolve(scope)
+        if inner.joined is None or inner.level is not Level.ROWS:
+            return False
+        for place in inner.joined.holders(unit):
+            item = scope.relations[place]
+            if place in inner.joined.nullable:
+                continue
+            if isinstance(item.source, TableUse):
+                if self.is_unit_table(item.source, unit):
+                    return True
+            elif self.gives_weight(item, unit):
+                return True
+        return False
+
+    def no_unit(self, resolved: Resolved, unit: int, sure: Sequence[int]) -> pg.Node | None:
+        """True for rows that an outer join made for nobody: they stay, and count nothing."""
+        if sure or not self.unit(unit).key:
+            return None
+        return is_null(self.value(resolved, What("key", unit, 0)))
+
+    def join_weights(self, resolved: Resolved, unit: int, spell: Spell | None, sure: bool) -> pg.Node:
+        scope = resolved.scope
+        keys = [self.value(resolved, What("key", unit, part)) for part in range(len(self.unit(unit).key))]
+        select, names_, weight = self.weights_select(unit, spell)
+        item = pg.RangeSubselect(alias=pg.Alias(aliasname=self.new_name()))
+        item.subquery.select_stmt.CopyFrom(select)
+        alias = item.alias.aliasname
+        wanted = [*keys, *([self.value(resolved, What("period", unit))] if spell and spell.by_row else [])]
+        condition = all_of(
+            fill(EQUALS, column_node(alias, name), key) for name, key in zip(names_, wanted, strict=True)
+        )
+        self.widened.add(scope)
+        if sure:
+            scope.select.from_clause.add().range_subselect.CopyFrom(item)
+            add_condition(scope.select, condition)
+        else:
+            join_to_all(scope.select, item, condition)
+        return column_node(alias, weight)
+
+    def weights_select(self, unit: int, spell: Spell | None) -> tuple[pg.SelectStmt, list[str], str]:
+        """One row per unit, or per unit and period: names of the key, then of the period; and of the weight."""
+        registered = self.unit(unit)
+        if spell is None:
+            return self.static_select(registered)
+        weights = registered.period_weights
+        assert weights is not None
+        select, names_, weight = self.spell_rows(weights, registered.scale, spell)
+        if spell.by_row:
+            return select, names_, weight
+        # one weight per unit for a question that spans periods
+        keys = [column_node(name) for name in names_[:-1]]
+        outer = select_from(select, self.new_name(), groups=keys)
+        new = [self.new_name() for _ in (*keys, weight)]
+        for name, value in zip(new, [*keys, fill("pg_catalog.avg($1)", column_node(weight))], strict=True):
+            outer.target_list.append(target_node(value, name))
+        if spell.rule == "last":
+            last, (*_, period), _ = self.spell_rows(weights, registered.scale, spell)
+            latest = select_from(last, self.new_name())
+            latest.target_list.append(target_node(fill("pg_catalog.max($1)", column_node(period)), self.new_name()))
+            add_condition(outer, fill(EQUALS, column_node(names_[-1]), scalar(latest)))
+        return outer, new[:-1], new[-1]
+
+    def spell_rows(self, weights: PeriodWeights, scale: float, spell: Spell) -> tuple[pg.SelectStmt, list[str], str]:
+        """The weights of the span's periods: names of the key and, last, of the period; and of the weight."""
+        select, names_ = self.table_select(weights.table, [*weights.key, weights.period])
+        period = select.target_list[len(weights.key)].res_target.val
+        period.CopyFrom(period_of(column_node(weights.period), weights.every))
+        weight = self.new_name()
+        select.target_list.append(target_node(valid_weight(weights.weight, scale), weight))
+        if spell.by_row or spell.span == EVER:
+            return select, names_, weight
+        outer = select_from(select, self.new_name())
+        for name in (*names_, weight):
+            outer.target_list.append(target_node(column_node(name), name))
+        if spell.span.low is not None:
+            low = moment_node(cut(spell.span.low, weights.every))
+            add_condition(outer, fill("$1 OPERATOR(pg_catalog.>=) $2", column_node(names_[-1]), low))
+        if spell.span.high is not None:
+            high = moment_node(spell.span.high)
+            add_condition(outer, fill("$1 OPERATOR(pg_catalog.<) $2", column_node(names_[-1]), high))
+        return outer, names_, weight
+
+    def static_select(self, unit: Unit) -> tuple[pg.SelectStmt, list[str], str]:
+        select, names_ = self.table_select(unit.table, unit.key)
+        weight = self.new_name()
+        select.target_list.append(target_node(valid_weight(unit.weight, unit.scale), weight))
+        if not unit.shares_table:
+            return select, names_, weight
+        # a finer unit has this table: the key stands on several rows, all of the same weight
+        keys = [column_node(name) for name in names_]
+        outer = select_from(select, self.new_name(), groups=keys)
+        new = [self.new_name() for _ in (*names_, weight)]
+        for name, value in zip(new, [*keys, fill("pg_catalog.max($1)", column_node(weight))], strict=True):
+            outer.target_list.append(target_node(value, name))
+        return outer, new[:-1], new[-1]
+
+    def table_select(self, table: TableName, columns: Sequence[str]) -> tuple[pg.SelectStmt, list[str]]:
+        """The table under this caller's row rule, with these columns under names of our own."""
+        spec = self.draft.dataset.by_name.get(table)
+        if spec is None:
+            raise Unsupported(f"table {'.'.join(table)} with the weights is not published", ASK, None)
+        select = pg.SelectStmt()
+        select.ParseFromString(visible_select(spec, self.draft))
+        del select.target_list[:]
+        select.from_clause.add().range_var.CopyFrom(
+            pg.RangeVar(schemaname=table[0], relname=table[1], inh=True, relpersistence="p", location=-1)
+        )
+        names_ = [self.new_name() for _ in columns]
+        for name, column in zip(names_, columns, strict=True):
+            select.target_list.append(target_node(column_node(column), name))
+        return select, names_
+
+
+ASK: Final = "Ask an administrator to correct the dataset's survey design."
+
+
+class Weight(NamedTuple):
+    """An expression: float8 above 0, or NULL where the row is out of the base. `nobody`: the row is of no unit."""
+
+    node: pg.Node
+    nobody: pg.Node | None
+
+
+def valid_weight(column: str, scale: float) -> pg.Node:
+    """float8 times the scale, NULL where it is not a weight: NULL, 0, negative, NaN, infinite."""
+    times = "" if scale == 1 else f" OPERATOR(pg_catalog.*) {scale!r}::pg_catalog.float8"
+    return fill(VALID.format(scale=times), column_node(column))
+
+
+def join_to_all(select: pg.SelectStmt, item: pg.RangeSubselect, condition: pg.Node) -> None:
+    """LEFT JOIN to everything that stands in FROM."""
+    left = pg.Node()
+    left.CopyFrom(select.from_clause[0])
+    for other in select.from_clause[1:]:
+        left = pg.Node(join_expr=pg.JoinExpr(jointype=pg.JOIN_INNER, larg=left, rarg=other))
+    right = pg.Node(range_subselect=item)
+    join = pg.JoinExpr(jointype=pg.JOIN_LEFT, larg=left, rarg=right, quals=condition)
+    del select.from_clause[:]
+    select.from_clause.add().join_expr.CopyFrom(join)

@@ -1,0 +1,238 @@
+"""Estimates in the place of aggregates, one SELECT at a time; whatever else it says stays as it is. Pure.
+
+SELECT gender, count(*) FROM users u GROUP BY gender
+SELECT gender, coalesce(sum(u.w), 0) AS count FROM (SELECT ..., CASE ... END AS w FROM users) u
+WHERE u.w IS NOT NULL GROUP BY gender
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from postgast import pg_query_pb2 as pg
+
+from datasets.design import PeriodWeights
+from querying.sql.stars import output_name
+from querying.sql.walk import names
+from querying.sql.weights.carrying import Carrier, Weight, What
+from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach
+from querying.sql.weights.grain import Kind
+from querying.sql.weights.joined import PAIRS
+from querying.sql.weights.moments import EVER
+from querying.sql.weights.nodes import add_condition, any_of
+from querying.sql.weights.periods import Spell
+from querying.sql.weights.pieces import is_not_null
+from querying.sql.weights.refusing import Unsupported
+from querying.sql.weights.resolve import Level, Resolved, Resolver
+from querying.sql.weights.rollup import roll_up
+from querying.sql.weights.sources import computed, own_nodes
+from querying.sql.weights.treatment import Treatment, Way
+
+CUTS_THE_SAMPLE: Final = frozenset({"cume_dist", "ntile", "percent_rank"})
+NO_CUT: Final = (
+    "Ask for the estimate without it; for the largest groups, aggregate first and put ORDER BY ... LIMIT outside."
+)
+PAIRS_HINT: Final = (
+    "Which weight would a pair have? Count people with COUNT(DISTINCT key), the tables joined on the key; or aggregate "
+    "each table by the key in a sub-select before joining."
+)
+VALUES_SEEN: Final = "COUNT(DISTINCT ...) of what is not a person counts values seen in the sample: not projected."
+QUANTILES: Final = "Ask for weighted quantiles: percentile_disc(0.25) WITHIN GROUP (ORDER BY x)."
+NAME_A_PERIOD: Final = (
+    "Name one {every} in WHERE, or GROUP BY date_trunc('{every}', {date}). An administrator can set the design's "
+    "period rule to mean or last."
+)
+
+
+@dataclass
+class Rewriting:
+    """One statement on its way; what was done is kept for the answer."""
+
+    resolver: Resolver
+    carrier: Carrier
+    warnings: dict[str, None] = field(default_factory=dict)
+    weights: dict[str, None] = field(default_factory=dict)  # columns used as weights
+    estimated: bool = False
+
+    def warn(self, warning: str) -> None:
+        self.warnings.setdefault(warning)
+
+    # ── what is refused ──────────────────────────────────────────────────────────────────────────────────────
+    def check(self, resolved: Resolved, *, persons_only: bool = False) -> None:
+        """Raise `Unsupported` where no estimate can be made of what this SELECT reads.
+
+        Pairs of rows of one person are no obstacle where each person is counted once.
+        """
+        joined = resolved.joined
+        assert joined is not None
+        if joined.conflict and not (joined.conflict == PAIRS and joined.linked and persons_only):
+            raise Unsupported(f"no estimate can be made here: {joined.conflict}", PAIRS_HINT, resolved.scope.select)
+        cut = next((rows.cut for rows in joined.rows if rows.cut), "") or self.resolver.cut_by_filter(resolved.scope)
+        if cut:
+            raise Unsupported(f"no estimate can be made of these rows: {cut}", NO_CUT, resolved.scope.select)
+        if any(node.WhichOneof("node") for node in resolved.scope.select.distinct_clause):
+            what = "DISTINCT ON around aggregates is not modelled"
+            raise Unsupported(what, "Write GROUP BY, and ORDER BY with LIMIT outside.", resolved.scope.select)
+
+    # ── weights ──────────────────────────────────────────────────────────────────────────────────────────────
+    def weight(self, resolved: Resolved, unit: int, *, once: bool) -> Weight:
+        spell = self.spell(resolved, unit, once=once)
+        registered = self.resolver.design.units[unit]
+        weights = registered.period_weights if spell is not None else None
+        table, column = (weights.table, weights.weight) if weights else (registered.table, registered.weight)
+        self.weights.setdefault(".".join((*table, column)))
+        return self.carrier.weight(resolved, unit, spell)
+
+    def spell(self, resolved: Resolved, unit: int, *, once: bool) -> Spell | None:
+        """Which of the weights by period are used: None where the unit has none, or the question no time."""
+        registered = self.resolver.design.units[unit]
+        weights, joined = registered.period_weights, resolved.joined
+        assert joined is not None
+        if weights is None:
+            return None
+        dated = [place for place, rows in enumerate(joined.rows) if unit in rows.dated]
+        spread = (
+            any(unit in rows.spread for rows in joined.rows)
+            or len({joined.rows[p].spans.get(unit, EVER) for p in dated}) > 1
+        )
+        if dated and not spread and (not once or joined.kind is Kind.PERSON or unit in resolved.pinned):
+            return Spell(weights.every)
+        if not dated and not spread and registered.weight:
+            return None
+        if weights.rule == "refuse":
+            raise Unsupported(
+                f"weights hold for one {weights.every} each, and the question spans several or names none",
+                NAME_A_PERIOD.format(every=weights.every, date=self.date_of(weights)),
+                resolved.scope.select,
+            )
+        self.warn(f"Each person weighs the {weights.rule} of the {weights.every}ly weights that the question spans.")
+        return Spell(weights.every, weights.rule, resolved.spans.get(unit, EVER))
+
+    def date_of(self, weights: PeriodWeights) -> str:
+        """The column that tells the period, of a table that the statement reads."""
+        tables = [(use.spec.schema, use.spec.name) for use in self.resolver.reading.tables]
+        read = [weights.dates[table] for table in tables if table in weights.dates]
+        return next(iter([*read, *weights.dates.values()]), weights.period)
+
+    # ── SELECTs over the population ──────────────────────────────────────────────────────────────────────────
+    def population(self, resolved: Resolved, found: Sequence[Treatment]) -> None:
+        weighed = [treatment for treatment in found if treatment.way.weighs]
+        self.explain(resolved, found)
+        if not weighed:
+            return
+        self.check(resolved, persons_only=all(treatment.way.is_once for treatment in weighed))
+        keep_names(resolved.scope.select, [treatment.node for treatment in weighed])
+        self.estimated = True
+        needs = list(dict.fromkeys((treatment.unit, treatment.way.is_once) for treatment in weighed))
+        weights = {need: self.weight(resolved, need[0], once=need[1]) for need in needs}
+        self.keep_base(resolved, list(weights.values()))
+        if not roll_up(self.resolver, self.carrier, resolved, found, next(iter(weights.values())).node):
+            for treatment in weighed:
+                weight = weights[treatment.unit, treatment.way.is_once].node
+                treatment.node.CopyFrom(self.estimate(resolved, treatment, weight))
+
+    def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:
+        """Rows without a valid weight are out of the base, unless an outer join made them for nobody."""
+        conditions: dict[bytes, pg.Node] = {}
+        for weight in weights:
+            for node in (is_not_null(weight.node), weight.nobody):
+                if node is not None:
+                    conditions.setdefault(node.SerializeToString(deterministic=True), node)
+        add_condition(resolved.scope.select, any_of(conditions.values()))
+
+    def estimate(self, resolved: Resolved, treatment: Treatment, weight: pg.Node) -> pg.Node:
+        if treatment.way is Way.UNITS:
+            return count_units(treatment.call, weight, treatment.keys)
+        if treatment.way in (Way.REACH, Way.PAIRS):
+            return reach(treatment.call, weight, treatment.keys)
+        if treatment.way is Way.ONCE:
+            return estimate(treatment.call, weight, person=self.person(resolved, treatment.unit))
+        return estimate(treatment.call, weight)
+
+    def person(self, resolved: Resolved, unit: int) -> tuple[pg.Node, ...]:
+        width = self.resolver.width(unit)
+        return tuple(self.carrier.value(resolved, What("key", unit, part)) for part in range(width))
+
+    def explain(self, resolved: Resolved, found: Sequence[Treatment]) -> None:
+        joined = resolved.joined
+        assert joined is not None
+        for treatment in found:
+            name = names(treatment.call.funcname)[-1] if treatment.node.HasField("func_call") else ""
+            if treatment.way is Way.DISTINCT:
+                self.warn(VALUES_SEEN)
+            elif treatment.way is Way.ONCE:
+                self.warn(f"{name.upper()} of a column of the {self.level(treatment.unit)} takes each of them once.")
+            elif treatment.way is Way.ROWS and joined.kind is Kind.EVENT and is_count(treatment.call):
+                self.warn(f"Counts of rows are projected events, not {self.level(treatment.unit)}s.")
+        if any(treatment.way.is_once for treatment in found) and is_summed_up(resolved):
+            self.warn("Persons in several groups are counted in each, so the sum over groups is more than the total.")
+
+    def level(self, unit: int) -> str:
+        return self.resolver.design.units[unit].level
+
+    # ── SELECTs of rows ──────────────────────────────────────────────────────────────────────────────────────
+    def windows(self, resolved: Resolved) -> list[pg.Node]:
+        """Window functions over rows that add the sample up: they are to be weighted."""
+        joined, select = resolved.joined, resolved.scope.select
+        if joined is None or not joined.kind.has_unit or resolved.level not in (Level.ROWS, Level.UNIT):
+            return []
+        found = []
+        for node in own_nodes(*computed(select)):
+            call = node.func_call
+            if not node.HasField("func_call") or not call.HasField("over"):
+                continue
+            name = names(call.funcname)[-1]
+            within = self.resolver.is_within_unit(resolved.scope, joined, call.over)
+            if name in CUTS_THE_SAMPLE and not within:
+                what = f"{name.upper()} cuts the sample, not the population"
+                raise Unsupported(
+                    what, "Ask for weighted quantiles: percentile_disc(0.25) WITHIN GROUP (ORDER BY x).", call
+                )
+            if name in WINDOW_SUMS and not within:
+                found.append(node)
+        return found
+
+    def rows(self, resolved: Resolved, windows: Sequence[pg.Node]) -> None:
+        if not windows:
+            return
+        joined = resolved.joined
+        assert joined is not None
+        assert joined.unit is not None
+        if resolved.level is Level.UNIT:
+            what = "a window over persons' own results is not modelled"
+            raise Unsupported(what, "Aggregate over a sub-select that groups by the key.", windows[0].func_call)
+        self.check(resolved)
+        keep_names(resolved.scope.select, windows)
+        weight = self.weight(resolved, joined.unit, once=False)
+        for node in windows:
+            node.CopyFrom(estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause))
+        self.estimated = True
+
+
+WINDOW_SUMS: Final = frozenset(
+    {"avg", "corr", "count", "covar_pop", "covar_samp", "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop"}
+    | {"var_samp", "variance"}
+)
+
+
+def is_count(call: pg.FuncCall) -> bool:
+    return names(call.funcname)[-1] == "count" or (
+        names(call.funcname)[-1] == "sum" and len(call.args) == 1 and call.args[0].HasField("a_const")
+    )
+
+
+def is_summed_up(resolved: Resolved) -> bool:
+    return any(
+        node.HasField("func_call") and node.func_call.HasField("over") and names(node.func_call.funcname)[-1] == "sum"
+        for node in own_nodes(*computed(resolved.scope.select))
+    )
+
+
+def keep_names(select: pg.SelectStmt, changed: Sequence[pg.Node]) -> None:
+    """Outputs keep the names that PostgreSQL gives them as the caller wrote them."""
+    for target in select.target_list:
+        value = target.res_target.val
+        if not target.res_target.name and any(node is one for one in changed for node in own_nodes(value)):
+            target.res_target.name = output_name(value)[0]
