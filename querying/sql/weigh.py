@@ -65,6 +65,8 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
         return replace(draft, weighting="by_query")
     if any(one.way.weighs for found in treated for one in found):
         treated = [[one.as_estimate() for one in found] for found in treated]
+    for one in selects:
+        check_own_level(resolver, one)
     for one, found, windowed in zip(selects, treated, windows, strict=True):
         check_values(rewriting, one)
         if one.level is Level.POPULATION:
@@ -102,6 +104,21 @@ def uses_weights(
     if own and plain:
         raise Unsupported(MIXED, ONE_FORM, plain[0].func_call)
     return bool(own)
+
+
+def check_own_level(resolver: Resolver, resolved: Resolved) -> None:
+    """An aggregate that names columns of an outer SELECT only belongs to that one, whatever stands around it."""
+    for node in own_nodes(*computed(resolved.scope.select)):
+        if not is_aggregate(node):
+            continue
+        scopes = [source.scope for source in resolver.sources.within(node)]
+        if (
+            scopes
+            and not any(scope is resolved.scope for scope in scopes)
+            and any(scope is not None and any(scope is level for level in resolved.scope.chain()) for scope in scopes)
+        ):
+            what = "an aggregate over columns of an outer query is not modelled"
+            raise Unsupported(what, "Write it in the query whose rows it is about.", node.func_call)
 
 
 def check_values(rewriting: Rewriting, resolved: Resolved) -> None:

@@ -25,7 +25,7 @@ from querying.sql.weights.nodes import add_condition, all_of, scalar, select_fro
 from querying.sql.weights.periods import Spell, period_of
 from querying.sql.weights.pieces import is_null
 from querying.sql.weights.refusing import Unsupported
-from querying.sql.weights.resolve import Level, Resolved, Resolver, keys_in
+from querying.sql.weights.resolve import Level, Resolved, Resolver, is_distinct, keys_in
 
 VALID: Final = (
     "CASE WHEN $1 OPERATOR(pg_catalog.>) 0 AND $1::pg_catalog.float8 OPERATOR(pg_catalog.<) "
@@ -128,7 +128,7 @@ class Carrier:
     def give(self, scope: Scope, what: What, name: str) -> None:
         """Let this SELECT give one more output, which is the same for all rows that it holds to be one."""
         if scope.arms:
-            if not scope.select.all:
+            if not scope.select.all or scope.select.op != pg.SETOP_UNION:
                 raise Unsupported("rows of this set operation cannot be told apart by person", HINT, scope.select)
             for arm in scope.arms:
                 self.give(arm, what, name)
@@ -138,11 +138,23 @@ class Carrier:
             raise Unsupported("the unit's key cannot be told from this sub-select", HINT, scope.select)
         if resolved.level is Level.UNIT and what.kind == "key":
             value = self.grouped_key(resolved, what)
+        elif what.kind == "key" and is_distinct(scope):
+            value = self.distinct_key(resolved, what)
         else:
             value = self.value(resolved, what)
         if resolved.level is Level.UNIT and what.kind != "key":
             value = fill("pg_catalog.min($1)", value)
         scope.select.target_list.append(target_node(value, name))
+
+    def distinct_key(self, resolved: Resolved, what: What) -> pg.Node:
+        """The output that is the key: another one beside it would change which rows are alike."""
+        assert resolved.joined is not None
+        for target in resolved.scope.select.target_list:
+            value: pg.Node = target.res_target.val
+            fact = self.resolver.fact_of(value, resolved.joined)
+            if fact.key == (what.unit, what.part) and fact.raw:
+                return value
+        raise Unsupported("the unit's key cannot be told from this sub-select", HINT, resolved.scope.select)
 
     def grouped_key(self, resolved: Resolved, what: What) -> pg.Node:
         """The item of GROUP BY that is the key; where it is shown otherwise, the key itself joins the groups."""

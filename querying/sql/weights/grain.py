@@ -82,13 +82,23 @@ class Rows:
         return dict(self.columns)
 
     def renamed(self, aliases: tuple[str, ...]) -> Rows:
-        """Under `AS x(a, b)`."""
+        """Under `AS x(a, b)`: the first columns take those names."""
         if not aliases:
             return self
-        new = dict(zip((name for name, _ in self.columns), aliases, strict=False)) if self.exact else {}
-        columns = tuple((new.get(name, name), fact) for name, fact in self.columns) if self.exact else ()
-        unique = frozenset(frozenset(new.get(name, name) for name in names) for names in self.unique)
-        return replace(self, columns=columns, unique=unique)
+        old = [name for name, _ in self.columns]
+        if not self.exact or len(aliases) > len(old):
+            return replace(self, columns=(), exact=False, unique=frozenset())
+        names = [*aliases, *old[len(aliases) :]]
+        columns = tuple((name, fact) for name, (_, fact) in zip(names, self.columns, strict=True))
+        new = dict(zip(old, names, strict=True))
+        is_plain = len(set(old)) == len(old) and len(set(names)) == len(names)
+        unique = frozenset(frozenset(new.get(name, name) for name in one) for one in self.unique)
+        return replace(self, columns=columns, unique=unique if is_plain else self.unique_keys)
+
+    @property
+    def unique_keys(self) -> Unique:
+        """What of `unique` names units' keys, which no alias can change."""
+        return frozenset(one for one in self.unique if all(name.startswith("\0") for name in one))
 
 
 PLAIN: Final = Rows(Kind.PLAIN, exact=False)

@@ -22,6 +22,7 @@ from querying.sql.weights.sources import NOT_KNOWN, Sources
 
 MAX_RELATIONS: Final = 60
 NO_KEY: Final = "the join may repeat rows, and they have no key by which each could be counted once"
+FULL: Final = "a FULL JOIN of events is not modelled"
 PAIRS: Final = "a row is a pair of rows of the same kind of unit"
 
 
@@ -30,6 +31,31 @@ class Term(NamedTuple):
 
     place: int
     column: str
+
+
+@dataclass(frozen=True)
+class Join:
+    """One JOIN with the places of its sides."""
+
+    join: pg.JoinExpr
+    left: range
+    right: range
+
+    @property
+    def is_full(self) -> bool:
+        return bool(self.join.jointype == pg.JOIN_FULL)
+
+    @property
+    def nullable(self) -> tuple[int, ...]:
+        """Places that may give no row."""
+        left = self.left if self.join.jointype in (pg.JOIN_RIGHT, pg.JOIN_FULL) else ()
+        right = self.right if self.join.jointype in (pg.JOIN_LEFT, pg.JOIN_FULL) else ()
+        return (*left, *right)
+
+    @property
+    def filtered(self) -> frozenset[int] | None:
+        """Places whose rows its condition chooses; None for all: an outer join keeps its other side whatever holds."""
+        return None if self.join.jointype == pg.JOIN_INNER else frozenset(self.nullable)
 
 
 @dataclass
@@ -47,8 +73,10 @@ class Joined:
     drivers: frozenset[int] = frozenset()
     widths: tuple[int, ...] = ()  # columns of each unit's key
     parent: dict[Term, Term] = field(default_factory=dict)
+    joins: list[Join] = field(default_factory=list)
     edges: dict[Term, list[frozenset[Term]]] = field(default_factory=dict)  # columns, and what gives them a value
     fixed_roots: dict[int, set[Term]] = field(default_factory=dict)
+    unsteady: set[int] = field(default_factory=set)  # places that are there for some rows of a unit, not for others
 
     def place_of(self, relation: Relation) -> int:
         return next(place for place, item in enumerate(self.scope.relations) if item is relation)
@@ -78,6 +106,8 @@ class Joined:
         own = self.rows[term.place].facts.get(term.column, UNKNOWN)
         root = self.root(term)
         fixed = own.fixed | {unit for unit, roots in self.fixed_roots.items() if root in roots}
+        if term.place in self.unsteady and self.kind is not Kind.PERSON:
+            fixed = frozenset()
         key = own.key or next(
             ((unit, part) for unit in self.units for part in range(self.widths[unit]) if self.is_key(term, unit, part)),
             None,
@@ -89,19 +119,39 @@ def join(scope: Scope, rows: list[Rows], *, design: SurveyDesign, sources: Sourc
     """`rows` of each relation of the scope, in order."""
     if len(rows) > MAX_RELATIONS:
         return Joined(scope, rows, frozenset(), conflict=f"it joins more than {MAX_RELATIONS} relations")
-    nullable, pairs = read_tree(scope)
+    joins = read_tree(scope)
+    nullable = frozenset(place for one in joins for place in one.nullable)
     joined = Joined(scope, rows, nullable, widths=tuple(len(unit.key) for unit in design.units))
-    link_keys(joined, design)
-    for name, left, right in pairs:
-        equate_named(joined, name, left, right)
-    for left_side, right_side in equalities(scope):
-        equate_sides(joined, left_side, right_side, sources)
+    link_keys(joined)
+    for one in joins:
+        for name in joined_names(scope, one):
+            equate_named(joined, name, one.left, one.right)
+        for left, right in equalities_in(one.join.quals):
+            equate_sides(joined, left, right, sources, within=one.filtered)
+    for left, right in equalities_in(scope.select.where_clause):
+        equate_sides(joined, left, right, sources)
+    joined.joins = joins
+    if any(rows[place].kind is Kind.EVENT for one in joins if one.is_full for place in (*one.left, *one.right)):
+        joined.conflict = FULL
     decide(joined, design)
+    find_unsteady(joined, sources)
     return joined
 
 
+def find_unsteady(joined: Joined, sources: Sources) -> None:
+    """`e LEFT JOIN u ON u.id = e.user_id AND e.app = 'x'`: the person's columns are NULL in other rows of e."""
+    roots = joined.fixed_roots.get(joined.unit, set()) if joined.unit is not None else set()
+    for one in joined.joins:
+        if one.join.jointype == pg.JOIN_INNER:
+            continue
+        terms = terms_within(joined, one.join.quals, sources)
+        kept = [term for term in terms or () if term.place not in one.nullable]
+        if terms is None or any(joined.root(term) not in roots for term in kept):
+            joined.unsteady.update(one.nullable)
+
+
 # ── what is equal to what ────────────────────────────────────────────────────────────────────────────────────
-def link_keys(joined: Joined, design: SurveyDesign) -> None:
+def link_keys(joined: Joined) -> None:
     """Columns that show a part of the key stand for it."""
     for place, rows in enumerate(joined.rows):
         for name, fact in rows.columns:
@@ -109,10 +159,9 @@ def link_keys(joined: Joined, design: SurveyDesign) -> None:
                 joined.equate(Term(place, name), Term(place, key_name(*fact.key)))
 
 
-def read_tree(scope: Scope) -> tuple[frozenset[int], list[tuple[str, range, range]]]:
-    """Places on the nullable side of an outer join, and the columns that USING and NATURAL equate."""
-    nullable: set[int] = set()
-    pairs: list[tuple[str, range, range]] = []
+def read_tree(scope: Scope) -> list[Join]:
+    """The joins of a FROM clause; places count relations as `scope.relations` does, aliases of joins among them."""
+    found: list[Join] = []
     place = 0
 
     def visit(node: pg.Node) -> range:
@@ -123,22 +172,18 @@ def read_tree(scope: Scope) -> tuple[frozenset[int], list[tuple[str, range, rang
             return range(place - 1, place)
         place += sum(1 for alias in (item.alias, item.join_using_alias) if alias.aliasname)
         left, right = visit(item.larg), visit(item.rarg)
-        if item.jointype in (pg.JOIN_LEFT, pg.JOIN_FULL):
-            nullable.update(right)
-        if item.jointype in (pg.JOIN_RIGHT, pg.JOIN_FULL):
-            nullable.update(left)
-        pairs.extend((name, left, right) for name in joined_names(scope, item, left, right))
+        found.append(Join(item, left, right))
         return range(left.start, right.stop)
 
     for root in scope.select.from_clause:
         visit(root)
-    return frozenset(nullable), pairs
+    return found
 
 
-def joined_names(scope: Scope, join_: pg.JoinExpr, left: range, right: range) -> Iterator[str]:
-    if join_.is_natural:
-        yield from shown(scope, left) & shown(scope, right)
-    yield from names(join_.using_clause)
+def joined_names(scope: Scope, one: Join) -> Iterator[str]:
+    if one.join.is_natural:
+        yield from shown(scope, one.left) & shown(scope, one.right)
+    yield from names(one.join.using_clause)
 
 
 def shown(scope: Scope, places: range) -> set[str]:
@@ -155,30 +200,37 @@ def equate_named(joined: Joined, name: str, left: range, right: range) -> None:
 
 
 def equalities(scope: Scope) -> Iterator[tuple[pg.Node, pg.Node]]:
+    """Both sides of each `a = b` that holds for the rows, or for those that an outer join has found."""
     for condition in (*(item.quals for item in scope.joins), scope.select.where_clause):
-        for node in conjuncts(condition):
-            expression = node.a_expr
-            if (
-                node.HasField("a_expr")
-                and expression.kind in (pg.AEXPR_OP, pg.AEXPR_NOT_DISTINCT)
-                and names(expression.name)[-1] == "="
-                and expression.HasField("lexpr")
-            ):
-                yield expression.lexpr, expression.rexpr
+        yield from equalities_in(condition)
 
 
-def equate_sides(joined: Joined, left: pg.Node, right: pg.Node, sources: Sources) -> None:
+def equalities_in(condition: pg.Node) -> Iterator[tuple[pg.Node, pg.Node]]:
+    for node in conjuncts(condition):
+        expression = node.a_expr
+        is_binary = node.HasField("a_expr") and expression.kind == pg.AEXPR_OP and expression.HasField("lexpr")
+        if is_binary and names(expression.name)[-1] == "=":
+            yield expression.lexpr, expression.rexpr
+
+
+def equate_sides(
+    joined: Joined, left: pg.Node, right: pg.Node, sources: Sources, *, within: frozenset[int] | None = None
+) -> None:
+    """`within`: the places for which this holds; None for all."""
     if left.HasField("row_expr") and right.HasField("row_expr") and len(left.row_expr.args) == len(right.row_expr.args):
         for one, other in zip(left.row_expr.args, right.row_expr.args, strict=True):
-            equate_sides(joined, one, other, sources)
+            equate_sides(joined, one, other, sources, within=within)
         return
     found = [term_of(joined, side, sources) for side in (left, right)]
     if found[0] and found[1]:
-        joined.equate(found[0], found[1])
+        if within is None or found[0].place in within or found[1].place in within:
+            joined.equate(found[0], found[1])
         return
     for term, other in ((found[0], right), (found[1], left)):
         terms = terms_within(joined, other, sources)
-        if term and terms is not None and all(one.place != term.place for one in terms):
+        if term is None or terms is None or (within is not None and term.place not in within):
+            continue
+        if all(one.place != term.place for one in terms):
             joined.edges.setdefault(term, []).append(frozenset(terms))
 
 
@@ -216,8 +268,9 @@ def decide(joined: Joined, design: SurveyDesign) -> None:
     ]
     joined.drivers = find_drivers(joined, places)
     joined.units = frozenset(unit for rows in joined.rows for unit in rows.units)
+    joined.linked = all(is_linked(joined, unit) for unit in joined.units)
     with_unit = [place for place in joined.drivers if joined.rows[place].kind.has_unit]
-    joined.conflict = find_conflict(joined, with_unit)
+    joined.conflict = joined.conflict or find_conflict(joined, with_unit)
     joined.kind, joined.unit = kind_of(joined, design, with_unit)
     if joined.kind is Kind.EVENT and joined.unit is not None and not joined.widths[joined.unit]:
         joined.conflict = joined.conflict or NO_KEY
@@ -232,7 +285,6 @@ def find_conflict(joined: Joined, with_unit: list[int]) -> str:
     for rows in joined.rows:
         if rows.opaque and (rows.units or rows.kind.has_unit):
             return rows.opaque
-    joined.linked = all(is_linked(joined, unit) for unit in joined.units)
     return "" if joined.linked and len(with_unit) < 2 else PAIRS
 
 

@@ -16,12 +16,13 @@ from postgast import pg_query_pb2 as pg
 
 from datasets.catalog import ColumnSpec, DatasetSpec
 from datasets.design import SurveyDesign, Unit
-from querying.sql.allowed_functions import AGGREGATES
+from querying.sql.allowed_functions import AGGREGATES, ROW_SOURCES
 from querying.sql.classes import conjuncts
 from querying.sql.govern import grouped_item
 from querying.sql.information_schema import CATALOGUE
 from querying.sql.raw_rows import plain_groups, without_disguise
 from querying.sql.scopes import Reading, Relation, Scope, TableUse, WithQuery
+from querying.sql.shown import column_node
 from querying.sql.stars import output_name
 from querying.sql.walk import names, unwrap, walk
 from querying.sql.weights.grain import (
@@ -38,7 +39,7 @@ from querying.sql.weights.grain import (
     combine_facts,
     key_names,
 )
-from querying.sql.weights.joined import Joined, Term, equalities, finest, join
+from querying.sql.weights.joined import NO_KEY, Joined, Term, equalities, finest, join
 from querying.sql.weights.moments import EVER, Span
 from querying.sql.weights.periods import date_fact, every_of, narrowed, pinned_by_groups
 from querying.sql.weights.sources import NOT_KNOWN, Sources, computed, own_nodes
@@ -50,6 +51,7 @@ CUT_BY_LIMIT: Final = "LIMIT or OFFSET cuts the sample, not the population"
 CUT_BY_RANK: Final = "its rows are numbered by their place in the sample"
 CUT_BY_SAMPLE: Final = "TABLESAMPLE takes a part of the sample, whose weights do not add up to the population"
 CUT_BY_DISTINCT_ON: Final = "DISTINCT ON keeps some rows of the sample"
+KEY_IN_SETS: Final = "grouping sets over the key mix persons with groups of them"
 LATERAL: Final = "a LATERAL sub-select over units is not modelled"
 RECURSIVE: Final = "a recursive WITH query over units is not modelled"
 MIXED_ARMS: Final = "a set operation of rows of different kinds is not modelled"
@@ -109,6 +111,10 @@ class Resolver:
         if scope.select.values_lists:
             return Resolved(scope, Level.ROWS, listed(scope))
         joined = join(scope, [self.rows_of(item) for item in scope.relations], design=self.design, sources=self.sources)
+        if joined.kind is Kind.PERSON and self.spreads(scope):
+            joined.kind = Kind.EVENT
+            if joined.unit is not None and not self.width(joined.unit):
+                joined.conflict = joined.conflict or NO_KEY
         return self.grouped(scope, joined) if is_grouped(scope) else self.given_on(scope, joined)
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -172,13 +178,19 @@ class Resolver:
         )
         pinned = self.pinned(rows.spans)
         if scope.select.distinct_clause:
-            rows = self.distinct(scope, rows, pinned)
+            rows = self.distinct(scope, joined, rows, pinned)
         return Resolved(scope, Level.ROWS, rows, joined, pinned=pinned, spans=rows.spans)
 
-    def distinct(self, scope: Scope, rows: Rows, pinned: frozenset[int]) -> Rows:
-        if any(node.WhichOneof("node") for node in scope.select.distinct_clause):
-            return replace(rows, cut=rows.cut or CUT_BY_DISTINCT_ON) if rows.kind.has_unit else rows
-        unique = rows.unique | {frozenset(name for name, _ in rows.columns)} if rows.exact else rows.unique
+    def distinct(self, scope: Scope, joined: Joined, rows: Rows, pinned: frozenset[int]) -> Rows:
+        if not is_distinct(scope):  # DISTINCT ON: one row of each person, or a cut of the sample
+            if not rows.kind.has_unit:
+                return rows
+            facts = [self.fact_of(node, joined) for node in scope.select.distinct_clause]
+            chosen = self.by_key(replace(rows, unique=frozenset()), facts, exact=True, pinned=pinned)
+            return chosen if chosen.kind is Kind.PERSON else replace(rows, cut=rows.cut or CUT_BY_DISTINCT_ON)
+        shown = [name for name, _ in rows.columns]
+        is_plain = rows.exact and len(set(shown)) == len(shown)
+        unique = rows.unique | {frozenset(shown)} if is_plain else rows.unique
         if not rows.kind.has_unit:
             return replace(rows, unique=unique)
         return self.by_key(replace(rows, unique=unique), [fact for _, fact in rows.columns], rows.exact, pinned)
@@ -254,9 +266,12 @@ class Resolver:
         )
 
     def kept_unique(self, scope: Scope, joined: Joined, columns: tuple[tuple[str, Fact], ...]) -> Unique:
-        if is_limited(scope) and scope.select.limit_count.a_const.ival.ival == 1:
+        select = scope.select
+        if select.limit_option == pg.LIMIT_OPTION_COUNT and select.limit_count.a_const.ival.ival == 1:
             return SINGLE
-        if not scope.select.from_clause:
+        if self.spreads(scope):
+            return frozenset()
+        if not select.from_clause:
             return SINGLE
         found: set[frozenset[str]] = set()
         if joined.kind is Kind.PERSON and joined.unit is not None and self.width(joined.unit):
@@ -266,9 +281,17 @@ class Resolver:
             shown = self.plain_outputs(scope, joined)
             for unique in joined.rows[driver].unique:
                 roots = {joined.root(Term(driver, name)) for name in unique}
-                if roots <= shown.keys():
-                    found.add(frozenset(shown[root] for root in roots))
+                given = [shown[root] for root in roots] if roots <= shown.keys() else []
+                if given and all(sum(name == other for other, _ in columns) == 1 for name in given):
+                    found.add(frozenset(given))
         return frozenset(found)
+
+    def spreads(self, scope: Scope) -> bool:
+        """Whether a function among its outputs or groups gives several rows for one, as unnest(tags) does."""
+        sources = ROW_SOURCES | self.dataset.vocabulary.row_sources
+        roots = [*scope.select.target_list, *scope.select.group_clause, *scope.select.sort_clause]
+        calls = [node.func_call for node in own_nodes(*roots) if node.HasField("func_call")]
+        return any(names(call.funcname)[-1] in sources for call in calls)
 
     def plain_outputs(self, scope: Scope, joined: Joined) -> dict[Term, str]:
         """Roots of columns that are given on as they are, with their names outside."""
@@ -307,12 +330,12 @@ class Resolver:
     def given_fact(self, node: pg.Node, joined: Joined) -> Fact:
         """Of an output. A key that may be NULL where another relation has it does not stand for the row's own."""
         fact = self.fact_of(node, joined)
-        if fact.key is None or not fact.raw or joined.scope.select.distinct_clause:
+        if fact.key is None or not fact.raw or is_distinct(joined.scope):
             return fact
         source = self.sources.of(node.column_ref)
         place = joined.place_of(source.relation) if source.relation is not None else -1
         sure = any(other not in joined.nullable for other in joined.holders(fact.key[0]))
-        return replace(fact, doubtful=place in joined.nullable and sure)
+        return replace(fact, doubtful=fact.doubtful or (place in joined.nullable and sure))
 
     def starred(self, scope: Scope, joined: Joined, parts: tuple[str, ...]) -> tuple[list[tuple[str, Fact]], bool]:
         qualifier = parts[-2] if len(parts) > 1 else ""
@@ -324,10 +347,10 @@ class Resolver:
             if item.item is None and item.source is None:
                 continue  # the name of a join, whose columns are those of its sides
             visible = item.columns.by_name if isinstance(item.source, TableUse) else joined.rows[place].facts
-            keyless = place in joined.nullable and not scope.select.distinct_clause
+            keyless = place in joined.nullable and not is_distinct(scope)
             for name in visible:
                 fact = joined.fact(Term(place, name))
-                found.append((name, replace(fact, doubtful=keyless and fact.key is not None)))
+                found.append((name, replace(fact, doubtful=fact.doubtful or (keyless and fact.key is not None))))
             exact = exact and joined.rows[place].exact
         return found, exact
 
@@ -383,8 +406,10 @@ class Resolver:
         items = tuple(grouped_item(scope, node) for node in plain_groups(scope))
         has_sets = any(node.HasField("grouping_set") for node in scope.select.group_clause)
         unit = self.unit_of_groups(scope, joined, items)
-        if unit is not None and not (has_sets and not self.is_correlated(scope, joined, unit)):
+        if unit is not None and (not has_sets or self.is_correlated(scope, joined, unit)):
             return self.per_unit(scope, joined, items, unit)
+        if unit is not None:
+            joined.conflict, joined.linked = KEY_IN_SETS, False
         level = Level.POPULATION if joined.kind.has_unit else Level.CELLS
         columns = tuple(
             (target.res_target.name or output_name(target.res_target.val)[0], UNKNOWN)
@@ -487,13 +512,29 @@ class Resolver:
         """The outputs that tell groups apart, where all of GROUP BY is among them."""
         if not items:
             return SINGLE
-        texts = {item.SerializeToString(deterministic=True) for item in items}
+        texts = {self.canonical(scope, item) for item in items}
+        targets = [target.res_target for target in scope.select.target_list]
+        outputs = [target.name or output_name(target.val)[0] for target in targets]
         shown = {
-            target.res_target.val.SerializeToString(deterministic=True): target.res_target.name
-            or output_name(target.res_target.val)[0]
-            for target in scope.select.target_list
+            self.canonical(scope, target.val): name
+            for name, target in zip(outputs, targets, strict=True)
+            if outputs.count(name) == 1
         }
         return frozenset({frozenset(shown[text] for text in texts)}) if texts <= shown.keys() else frozenset()
+
+    def canonical(self, scope: Scope, node: pg.Node) -> bytes:
+        """The same bytes for the same expression, however its columns are qualified and wherever it stands."""
+        copy = pg.Node()
+        copy.CopyFrom(node)
+        for original, copied in zip(walk(node), walk(copy), strict=True):
+            if isinstance(original, pg.ColumnRef):
+                source = self.sources.of(original)
+                if source.relation is not None and source.scope is scope:
+                    place = next(n for n, item in enumerate(scope.relations) if item is source.relation)
+                    copied.CopyFrom(column_node(str(place), source.column).column_ref)
+            if hasattr(copied, "location"):
+                copied.location = -1
+        return bytes(copy.SerializeToString(deterministic=True))
 
     # ── set operations ───────────────────────────────────────────────────────────────────────────────────────
     def combined(self, scope: Scope) -> Rows:
@@ -669,6 +710,12 @@ def is_aggregate(node: pg.Node) -> bool:
     if node.HasField("json_object_agg"):
         return not node.json_object_agg.constructor.HasField("over")
     return node.HasField("json_array_agg") and not node.json_array_agg.constructor.HasField("over")
+
+
+def is_distinct(scope: Scope) -> bool:
+    """SELECT DISTINCT, not DISTINCT ON."""
+    clause = scope.select.distinct_clause
+    return bool(clause) and not any(node.WhichOneof("node") for node in clause)
 
 
 def is_limited(scope: Scope) -> bool:

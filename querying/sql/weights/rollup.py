@@ -8,7 +8,7 @@ FROM (SELECT app AS g, max(u.w) AS w, bool_or(e.user_id IS NOT NULL) AS p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from google.protobuf.message import Message
@@ -17,7 +17,7 @@ from postgast import pg_query_pb2 as pg
 from querying.sql.govern import target_node
 from querying.sql.shown import column_node, fill
 from querying.sql.stars import output_name
-from querying.sql.walk import LEAVES, children, unwrap, walk
+from querying.sql.walk import LEAVES, children, unwrap
 from querying.sql.weights.carrying import Carrier, What
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.resolve import Resolved, Resolver
@@ -35,7 +35,7 @@ def roll_up(
     splits = splits_of(resolver, resolved, found)
     if not splits:
         return False
-    groups = {canonical(resolver, resolved, item): carrier.new_name() for item in resolved.groups}
+    groups = {resolver.canonical(resolved.scope, item): carrier.new_name() for item in resolved.groups}
     nodes = {id(treatment.node): place for place, treatment in enumerate(found)}
     replaced = plan_places(resolver, resolved, groups, nodes)
     if replaced is None:
@@ -103,7 +103,7 @@ def splits_of(resolver: Resolver, resolved: Resolved, found: Sequence[Treatment]
         return []
     if any(unit.period_weights for unit in resolver.design.units):
         return []  # rows of one person may have different weights
-    texts = [canonical(resolver, resolved, item) for item in resolved.groups]
+    texts = [resolver.canonical(resolved.scope, item) for item in resolved.groups]
     if len(set(texts)) != len(texts):
         return []
     splits = [part for treatment in found if (part := split_of(treatment)) is not None]
@@ -136,7 +136,7 @@ def plan_places(
         if isinstance(message, pg.Node):
             if id(message) in nodes:
                 continue
-            name = None if isinstance(value, pg.A_Const) else groups.get(canonical(resolver, resolved, message))
+            name = None if isinstance(value, pg.A_Const) else groups.get(resolver.canonical(resolved.scope, message))
             if name is not None:
                 found.append((message, name))
                 continue
@@ -154,24 +154,3 @@ def plan_places(
         elif type(value) not in LEAVES:
             stack.extend(children(value))
     return found
-
-
-def canonical(resolver: Resolver, resolved: Resolved, node: pg.Node) -> bytes:
-    """The same bytes for the same expression, however its columns are qualified and wherever it stands."""
-    copy = pg.Node()
-    copy.CopyFrom(node)
-    joined = resolved.joined
-    assert joined is not None
-    for original, copied in pairs(node, copy):
-        if isinstance(original, pg.ColumnRef):
-            source = resolver.sources.of(original)
-            if source.relation is not None and source.scope is resolved.scope:
-                place = str(joined.place_of(source.relation))
-                copied.CopyFrom(column_node(place, source.column).column_ref)
-        if hasattr(copied, "location"):
-            copied.location = -1
-    return bytes(copy.SerializeToString(deterministic=True))
-
-
-def pairs(node: pg.Node, copy: pg.Node) -> Iterator[tuple[Message, Message]]:
-    return zip(walk(node), walk(copy), strict=True)

@@ -463,7 +463,7 @@ class Maker:
         assert isinstance(second.source, Base)
         on = pairs(self.world, (first.source.table, first.source.alias), (second.source.table, second.source.alias))
         outer = self.chance(0.35) and not (self.monthly and first is p)
-        # not of events that are kept whole: a person's column would be NULL in some of their rows, which is nobody's wish
+        # not of events that are kept whole: a person's column would be NULL in some of their rows
         odd = outer and first is e
         also = Op("=", e.texts[0], Const(self.pick("xyz"))) if not odd and self.chance(0.25) else None
         source: Source = Join(first.source, second.source, on, left_outer=outer, also=also)
