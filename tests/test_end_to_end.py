@@ -24,9 +24,13 @@ NODE = PROJECT / ".tools/node/bin/node"
 INSPECTOR = PROJECT / "tools/node_modules/.bin/mcp-inspector"
 DEMOS = {"panel_in": PANEL_IN, "panel_in_monthly": PANEL_IN, "nhanes2009": NHANES2009, "yrbs2015": YRBS2015}
 QUESTIONS = {
-    "panel_in": ("SELECT count(*) AS n FROM panel_users", "1500"),
-    "panel_in_monthly": ("SELECT count(*) AS n FROM panel_weights_monthly", "4242"),
-    "nhanes2009": ("SELECT count(*) AS n FROM nhanes_chol", "8591"),
+    "panel_in": ("SELECT count(*) AS n FROM panel_users", "509991836"),
+    "panel_in_monthly": (
+        "SELECT count(DISTINCT user_id) AS n FROM panel_events "
+        "WHERE event_date >= '2026-01-01' AND event_date < '2026-02-01'",
+        "462438416",
+    ),
+    "nhanes2009": ("SELECT count(*) AS n FROM nhanes_chol", "276536445"),
     "yrbs2015": ("SELECT count(*) AS n FROM yrbs", "15624"),
 }
 
@@ -48,6 +52,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     for name, demo in DEMOS.items():
         dsn = reader_dsn(superuser, demo, reader_password=passwords[demo.name])
         made.manage("register_dataset", name, dsn, "--approve", "--personal-data", "visible")
+        made.manage("set_survey_design", name, str(PROJECT / f"datasets/demo/designs/{name}.yaml"))
     yield made
     made.stop()
 
@@ -81,19 +86,41 @@ async def test_lists_describes_and_queries_the_demo_datasets(urls: tuple[str, st
     assert set(listed.structured_content["datasets"]) >= set(DEMOS)
     assert "|nccs|text|" in text_of(described)
     for name, (_, number) in QUESTIONS.items():
-        assert text_of(answers[name]).startswith(f"|n|\n|---|\n|{number}|")
-        assert answers[name].structured_content["weighting"] in {"none", "design_not_confirmed"}
+        assert text_of(answers[name]).startswith(f"|n|\n|---|\n|{number}")
+        assert answers[name].structured_content["weighting"] == "weighted"
+    assert "Weighted by public.panel_users.weight." in text_of(answers["panel_in"])
+    assert "27 of 1,500 persons have no valid weight and are left out." in text_of(answers["panel_in"])
+
+
+async def test_shows_the_sql_that_ran_on_request_and_weights_nothing_where_asked(
+    urls: tuple[str, str], key: str
+) -> None:
+    asked = {"dataset": "panel_in", "sql": QUESTIONS["panel_in"][0]}
+    async with connect(urls[0], key) as client:
+        shown = await client.call_tool("execute_query", {**asked, "show_sql": True})
+        plain = await client.call_tool("execute_query", {**asked, "weighting": "off"})
+        pairs = await client.call_tool(
+            "execute_query",
+            {"dataset": "panel_in", "sql": "SELECT count(*) FROM panel_events a JOIN panel_events b USING (user_id)"},
+        )
+
+    assert "pg_catalog.sum(" in text_of(shown)
+    assert shown.structured_content["sql_executed"] in text_of(shown)
+    assert text_of(plain).startswith("|n|\n|---|\n|1500|")
+    assert "Unweighted, as asked." in text_of(plain)
+    assert pairs.structured_content["error"]["code"] == "weighting_unsupported"
+    assert "COUNT(DISTINCT key)" in pairs.structured_content["error"]["hint"]
 
 
 async def test_refuses_a_delete_and_the_rows_stay(urls: tuple[str, str], key: str) -> None:
     async with connect(urls[0], key) as client:
         refused = await client.call_tool("execute_query", {"dataset": "panel_in", "sql": "DELETE FROM panel_users"})
-        counted = await ask(client, "panel_in", "SELECT count(*) AS n FROM panel_users")
+        counted = await ask(client, "panel_in", "SELECT max(user_id) AS n FROM panel_users")
 
     assert refused.is_error
     assert refused.structured_content["error"]["code"] == "query_refused"
     assert refused.structured_content["error"]["hint"]
-    assert "|1500|" in text_of(counted)
+    assert "|101500|" in text_of(counted)
 
 
 async def test_a_new_database_is_queried_by_both_processes_within_a_second_of_its_approval(
@@ -167,7 +194,7 @@ async def test_every_call_is_in_the_log_with_its_client_and_person(
     assert rows[ids[0]]["person"] == "ana"
     assert rows[ids[0]]["api_key"] == "end-to-end"
     assert rows[ids[0]]["client"] == "mcp"
-    assert rows[ids[0]]["sql_executed"].startswith("SELECT pg_catalog.count(*) AS logged")
+    assert rows[ids[0]]["sql_executed"].startswith("SELECT COALESCE(pg_catalog.sum(yrbs._mcpa_w1), 0) AS logged")
     assert rows[ids[2]]["error_code"] == "query_failed"
     assert rows[ids[0]]["partition"].startswith("logs_analytics_querylog_20")
 
@@ -187,7 +214,7 @@ def test_the_inspector_asks_too(urls: tuple[str, str], key: str) -> None:
 
     assert asked.returncode == 0, asked.stderr
     answer = json.loads(asked.stdout)
-    assert answer["content"][0]["text"].startswith("|n|\n|---|\n|15624|")
+    assert answer["content"][0]["text"].startswith("|n|\n|---|\n|15624.01|")
 
 
 def test_no_key_no_tools(urls: tuple[str, str], key: str) -> None:

@@ -54,8 +54,8 @@ def govern(draft: Draft) -> Draft:
     if reading is None:
         raise TypeError("govern needs what bind has read")
     check_size(reading)
-    if draft.is_explain and not draft.principal.operator:
-        check_explained(draft, reading)
+    for use in reading.tables:
+        check_explained(draft, use.spec)
     check_references(draft, reading)
     for scope in reading.scopes:
         if scope.select.group_clause and not any(node.HasField("grouping_set") for node in scope.select.group_clause):
@@ -88,21 +88,22 @@ def check_size(reading: Reading) -> None:
         )
 
 
-def check_explained(draft: Draft, reading: Reading) -> None:
+def check_explained(draft: Draft, spec: TableSpec) -> None:
     """A plan shows what stands behind: tables and conditions that nobody approved, masks, the caller's row rule."""
-    for use in reading.tables:
-        masked = use.spec.row_rule or any(column.mask for column in use.spec.visible_columns)
-        if draft.is_verbose and len(use.spec.visible_columns) < len(use.spec.columns):
-            raise QueryRefused(
-                f"EXPLAIN VERBOSE of {use.spec.qualified_name} is not allowed: it names hidden columns.",
-                hint="Leave out VERBOSE.",
-            )
-        if use.spec.kind in OPAQUE or masked:
-            what = "its policies" if masked else f"what stands behind a {use.spec.kind}"
-            raise QueryRefused(
-                f"EXPLAIN of {use.spec.qualified_name} is not allowed: a plan shows {what}.",
-                hint="Run the query itself, or EXPLAIN one over other tables.",
-            )
+    if not draft.is_explain or draft.principal.operator:
+        return
+    masked = spec.row_rule or any(column.mask for column in spec.visible_columns)
+    if draft.is_verbose and len(spec.visible_columns) < len(spec.columns):
+        raise QueryRefused(
+            f"EXPLAIN VERBOSE of {spec.qualified_name} is not allowed: it names hidden columns.",
+            hint="Leave out VERBOSE.",
+        )
+    if spec.kind in OPAQUE or masked:
+        what = "its policies" if masked else f"what stands behind a {spec.kind}"
+        raise QueryRefused(
+            f"EXPLAIN of {spec.qualified_name} is not allowed: a plan shows {what}.",
+            hint="Run the query itself, or EXPLAIN one over other tables.",
+        )
 
 
 def substitute(draft: Draft, use: TableUse) -> None:

@@ -18,8 +18,9 @@ from querying.sql.weights.estimators import ESTIMATED
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.numeric_only import cast_numeric_only
 from querying.sql.weights.refusing import Unsupported
-from querying.sql.weights.resolve import Level, Resolved, Resolver, is_aggregate
+from querying.sql.weights.resolve import Level, Resolved, Resolver
 from querying.sql.weights.rewrite import VALUES_SEEN, Rewriting
+from querying.sql.weights.shapes import is_aggregate
 from querying.sql.weights.sources import computed, own_nodes
 from querying.sql.weights.stars import spell_stars
 from querying.sql.weights.treatment import Treatment, Way, treatments

@@ -17,7 +17,7 @@ from postgast import pg_query_pb2 as pg
 
 from datasets.design import PeriodWeights, TableName, Unit
 from querying.sql.draft import RESERVED, Draft
-from querying.sql.govern import target_node, visible_select
+from querying.sql.govern import check_explained, target_node, visible_select
 from querying.sql.scopes import Relation, Scope, TableUse, WithQuery
 from querying.sql.shown import column_node, fill
 from querying.sql.weights.moments import EVER, cut, moment_node
@@ -25,7 +25,9 @@ from querying.sql.weights.nodes import add_condition, all_of, scalar, select_fro
 from querying.sql.weights.periods import Spell, period_of
 from querying.sql.weights.pieces import is_null
 from querying.sql.weights.refusing import Unsupported
-from querying.sql.weights.resolve import Level, Resolved, Resolver, is_distinct, keys_in
+from querying.sql.weights.resolve import Level, Resolved, Resolver
+from querying.sql.weights.shapes import is_distinct
+from querying.sql.weights.stored import keys_in
 
 VALID: Final = (
     "CASE WHEN $1 OPERATOR(pg_catalog.>) 0 AND $1::pg_catalog.float8 OPERATOR(pg_catalog.<) "
@@ -328,6 +330,7 @@ class Carrier:
         spec = self.draft.dataset.by_name.get(table)
         if spec is None:
             raise Unsupported(f"table {'.'.join(table)} with the weights is not published", ASK, None)
+        check_explained(self.draft, spec)
         select = pg.SelectStmt()
         select.ParseFromString(visible_select(spec, self.draft))
         del select.target_list[:]

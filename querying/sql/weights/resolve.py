@@ -14,17 +14,17 @@ from typing import Final
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
-from datasets.catalog import ColumnSpec, DatasetSpec
-from datasets.design import SurveyDesign, Unit
-from querying.sql.allowed_functions import AGGREGATES, ROW_SOURCES
+from datasets.catalog import DatasetSpec
+from datasets.design import SurveyDesign
+from querying.sql.allowed_functions import ROW_SOURCES
 from querying.sql.classes import conjuncts
 from querying.sql.govern import grouped_item
-from querying.sql.information_schema import CATALOGUE
 from querying.sql.raw_rows import plain_groups, without_disguise
 from querying.sql.scopes import Reading, Relation, Scope, TableUse, WithQuery
 from querying.sql.shown import column_node
 from querying.sql.stars import output_name
 from querying.sql.walk import names, unwrap, walk
+from querying.sql.weights.arms import combined_columns, listed
 from querying.sql.weights.grain import (
     CONSTANT,
     NO_UNITS,
@@ -42,14 +42,14 @@ from querying.sql.weights.grain import (
 from querying.sql.weights.joined import NO_KEY, Joined, Term, equalities, finest, join
 from querying.sql.weights.moments import EVER, Span
 from querying.sql.weights.periods import date_fact, every_of, narrowed, pinned_by_groups
+from querying.sql.weights.shapes import is_aggregate, is_distinct, is_grouped, is_limited, is_outside
 from querying.sql.weights.sources import NOT_KNOWN, Sources, computed, own_nodes
+from querying.sql.weights.stored import table_rows
 
-KEEPS_APART: Final = frozenset({"hash"})  # masks under which different keys look different
 RANKS: Final = frozenset({"dense_rank", "first_value", "last_value", "nth_value", "rank", "row_number"})
 NOT_A_VALUE: Final = frozenset({"!~", "!~*", "!~~", "!~~*", "<", "<=", "<>", "=", ">", ">=", "~", "~*", "~~", "~~*"})
 CUT_BY_LIMIT: Final = "LIMIT or OFFSET cuts the sample, not the population"
 CUT_BY_RANK: Final = "its rows are numbered by their place in the sample"
-CUT_BY_SAMPLE: Final = "TABLESAMPLE takes a part of the sample, whose weights do not add up to the population"
 CUT_BY_DISTINCT_ON: Final = "DISTINCT ON keeps some rows of the sample"
 KEY_IN_SETS: Final = "grouping sets over the key mix persons with groups of them"
 LATERAL: Final = "a LATERAL sub-select over units is not modelled"
@@ -574,153 +574,6 @@ class Resolver:
 VALUES: Final = frozenset({pg.AEXPR_NULLIF, pg.AEXPR_OP})
 
 
-def combined_columns(left: Rows, right: Rows) -> tuple[tuple[tuple[str, Fact], ...], bool]:
-    if not (left.exact and right.exact and len(left.columns) == len(right.columns)):
-        return (), False
-    return tuple(
-        (name, either(fact, other)) for (name, fact), (_, other) in zip(left.columns, right.columns, strict=True)
-    ), True
-
-
-def either(left: Fact, right: Fact) -> Fact:
-    """A constant of one arm is none of the whole."""
-    both = left.key is not None and left.key == right.key
-    return Fact(
-        key=left.key if both else None,
-        raw=both and left.raw and right.raw,
-        doubtful=left.doubtful or right.doubtful,
-        fixed=left.fixed & right.fixed if both else NO_UNITS,
-        weight=left.weight or right.weight,
-        date=left.date & right.date,
-        pins=left.pins & right.pins,
-    )
-
-
-def listed(scope: Scope) -> Rows:
-    """VALUES: unique in the columns that hold different constants."""
-    lists = [list(item.list.items) for item in scope.select.values_lists]
-    names_ = [f"column{place + 1}" for place in range(len(lists[0]))]
-    unique = {
-        frozenset({name})
-        for place, name in enumerate(names_)
-        if all(row[place].HasField("a_const") for row in lists)
-        and len({row[place].a_const.WhichOneof("val") for row in lists}) == 1
-        and len({constant_text(row[place]) for row in lists}) == len(lists)
-    }
-    return Rows(
-        Kind.PLAIN, tuple((name, UNKNOWN) for name in names_), unique=frozenset(unique) if len(lists) > 1 else SINGLE
-    )
-
-
-def constant_text(node: pg.Node) -> str:
-    return str(getattr(node.a_const, node.a_const.WhichOneof("val") or "isnull"))
-
-
-def table_rows(use: TableUse, design: SurveyDesign) -> Rows:
-    """The rows of a stored table, by what the design says of it."""
-    spec = use.spec
-    name = (spec.schema, spec.name)
-    if spec.kind == CATALOGUE:
-        return Rows(Kind.PLAIN, exact=False)
-    own = [number for number, unit in enumerate(design.units) if unit.table == name]
-    carried = [number for number, unit in enumerate(design.units) if number not in own and keys_in(unit, name)]
-    facts = {column.name: fact_of_column(column, name, own, design) for column in spec.visible_columns}
-    kind = Kind.PERSON if own else Kind.EVENT if carried else Kind.PLAIN
-    unique = {frozenset(key) for key in (spec.primary_key, *spec.unique_keys) if key}
-    for number in own:
-        if not design.units[number].shares_table and design.units[number].key:
-            unique.add(key_names(number, len(design.units[number].key)))
-    for number, unit in enumerate(design.units):
-        weights = unit.period_weights
-        if weights is not None and weights.table == name:
-            unique.add(key_names(number, len(unit.key)) | {weights.period})
-    units = frozenset((*own, *carried))
-    return Rows(
-        kind,
-        tuple(facts.items()),
-        unit=finest(own or carried, design) if units else None,
-        units=units,
-        unique=frozenset(unique),
-        cut=CUT_BY_SAMPLE if units and is_sampled(use) else "",
-        dated=frozenset(number for number in units if has_date(design.units[number], name)),
-    )
-
-
-def is_sampled(use: TableUse) -> bool:
-    return bool(use.node.range_subselect.subquery.select_stmt.from_clause[0].HasField("range_table_sample"))
-
-
-def has_date(unit: Unit, table: tuple[str, str]) -> bool:
-    weights = unit.period_weights
-    return weights is not None and (weights.table == table or table in weights.dates)
-
-
-def keys_in(unit: Unit, table: tuple[str, str]) -> tuple[str, ...]:
-    """The columns of this table that hold the unit's key."""
-    if unit.table == table:
-        return unit.key
-    weights = unit.period_weights
-    if weights is not None and weights.table == table:
-        return weights.key
-    return unit.carried_by.get(table, ())
-
-
-def fact_of_column(spec: ColumnSpec, table: tuple[str, str], own: Sequence[int], design: SurveyDesign) -> Fact:
-    column = spec.name
-    key: tuple[int, int] | None = None
-    fixed: set[int] = set()
-    dates: set[int] = set()
-    weight = False
-    for number, unit in enumerate(design.units):
-        keys, weights = keys_in(unit, table), unit.period_weights
-        if column in keys:
-            if spec.mask is None or spec.mask.kind in KEEPS_APART:
-                key = key or (number, keys.index(column))
-            fixed.add(number)
-        if (number in own and not unit.shares_table) or (column in unit.attributes and (keys or number in own)):
-            fixed.add(number)
-        # a table that speaks of the unit may hold a copy of its weight
-        weight = weight or (column == unit.weight and bool(keys or unit.table == table))
-        if weights is not None:
-            weight = weight or (weights.table == table and column == weights.weight)
-            if weights.dates.get(table) == column or (weights.table == table and column == weights.period):
-                dates.add(number)
-    shown = frozenset(dates) if spec.mask is None else NO_UNITS
-    raw = key is not None and spec.mask is None and not spec.classes
-    return Fact(key=key, raw=raw, fixed=frozenset(fixed), weight=weight, date=shown, pins=shown)
-
-
 def dated(joined: Joined) -> frozenset[int]:
     """Units for which the rows have one weighting period each."""
     return frozenset(unit for rows in joined.rows for unit in rows.dated)
-
-
-def is_grouped(scope: Scope) -> bool:
-    select = scope.select
-    if select.group_clause or select.HasField("having_clause"):
-        return True
-    return any(is_aggregate(node) for node in own_nodes(*computed(select)))
-
-
-def is_aggregate(node: pg.Node) -> bool:
-    """An aggregate call, not as a window function."""
-    if node.HasField("func_call"):
-        call = node.func_call
-        return not call.HasField("over") and (names(call.funcname)[-1] in AGGREGATES or call.agg_within_group)
-    if node.HasField("json_object_agg"):
-        return not node.json_object_agg.constructor.HasField("over")
-    return node.HasField("json_array_agg") and not node.json_array_agg.constructor.HasField("over")
-
-
-def is_distinct(scope: Scope) -> bool:
-    """SELECT DISTINCT, not DISTINCT ON."""
-    clause = scope.select.distinct_clause
-    return bool(clause) and not any(node.WhichOneof("node") for node in clause)
-
-
-def is_limited(scope: Scope) -> bool:
-    return bool(scope.select.HasField("limit_count") or scope.select.HasField("limit_offset"))
-
-
-def is_outside(scope: Scope | None, inner: Scope) -> bool:
-    return scope is not None and scope is not inner and any(level is scope for level in inner.chain())

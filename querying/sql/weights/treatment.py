@@ -14,7 +14,8 @@ from querying.sql.walk import names, unwrap
 from querying.sql.weights.estimators import ESTIMATED
 from querying.sql.weights.grain import Fact, Kind, combine_facts
 from querying.sql.weights.refusing import Unsupported
-from querying.sql.weights.resolve import Resolved, Resolver, is_aggregate
+from querying.sql.weights.resolve import Resolved, Resolver
+from querying.sql.weights.shapes import is_aggregate
 from querying.sql.weights.sources import computed, own_nodes
 
 # Their value is one of the values, or all of them: nothing to weight.
