@@ -11,7 +11,7 @@ from postgast import pg_query_pb2 as pg
 from config.errors import WeightingUnsupported
 from datasets.design import NORMALISED, SurveyDesign
 from querying.sql.draft import Draft
-from querying.sql.scopes import Reading, TableUse
+from querying.sql.scopes import Reading, Scope, TableUse, WithQuery
 from querying.sql.walk import locate, names, walk
 from querying.sql.weights.carrying import Carrier
 from querying.sql.weights.estimators import ESTIMATED
@@ -158,11 +158,8 @@ def check_recursion(draft: Draft, design: SurveyDesign) -> None:
 def say_what_was_left(rewriting: Rewriting, selects: list[Resolved], design: SurveyDesign) -> None:
     for one in selects:
         if one.level is Level.CELLS and one.joined is not None and one.joined.kind is Kind.PLAIN:
-            tables = [item.source for item in one.scope.relations if isinstance(item.source, TableUse)]
-            for use in tables:
-                rewriting.warn(
-                    f"What is computed from {use.spec.qualified_name} alone is not weighted: it has no weights."
-                )
+            for name in sorted(tables_behind(one.scope)):
+                rewriting.warn(f"What is computed from {name} alone is not weighted: it has no weights.")
     for unit in design.units:
         used = any(name.startswith(f"{unit.qualified_table}.") for name in rewriting.weights)
         if used and unit.excluded:
@@ -172,6 +169,20 @@ def say_what_was_left(rewriting: Rewriting, selects: list[Resolved], design: Sur
     having = [one for one in selects if one.level is Level.POPULATION and one.scope.select.HasField("having_clause")]
     if any(names_count(one.scope.select.having_clause) for one in having):
         rewriting.warn("HAVING compares with estimates of the population, not with sizes of the sample.")
+
+
+def tables_behind(scope: Scope) -> set[str]:
+    """Stored tables that a SELECT reads, through sub-selects, too."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    stack = [scope]
+    while stack:
+        inner = stack.pop()
+        seen.add(id(inner))
+        sources = [item.source.query if isinstance(item.source, WithQuery) else item.source for item in inner.relations]
+        found |= {source.spec.qualified_name for source in sources if isinstance(source, TableUse)}
+        stack += [one for one in (*inner.arms, *sources) if isinstance(one, Scope) and id(one) not in seen]
+    return found
 
 
 def names_count(node: pg.Node) -> bool:

@@ -19,13 +19,13 @@ from querying.sql.walk import names
 from querying.sql.weights.carrying import Carrier, Weight, What
 from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach
 from querying.sql.weights.grain import Kind
-from querying.sql.weights.joined import PAIRS
+from querying.sql.weights.joined import FULL, NO_KEY, PAIRS
 from querying.sql.weights.moments import EVER
 from querying.sql.weights.nodes import add_condition, any_of
 from querying.sql.weights.periods import Spell
 from querying.sql.weights.pieces import is_not_null
 from querying.sql.weights.refusing import Unsupported
-from querying.sql.weights.resolve import Level, Resolved, Resolver
+from querying.sql.weights.resolve import KEY_IN_SETS, Level, Resolved, Resolver
 from querying.sql.weights.rollup import roll_up
 from querying.sql.weights.sources import computed, own_nodes
 from querying.sql.weights.treatment import Treatment, Way
@@ -38,6 +38,13 @@ PAIRS_HINT: Final = (
     "Which weight would a pair have? Count people with COUNT(DISTINCT key), the tables joined on the key; or aggregate "
     "each table by the key in a sub-select before joining."
 )
+PLAINER: Final = "Write it in a plainer form: aggregate by the key in a sub-select, and over people outside."
+WAYS_OUT: Final = {
+    FULL: "Aggregate each side by the key in a sub-select first, then join those.",
+    KEY_IN_SETS: "Leave the key out of ROLLUP, CUBE and GROUPING SETS.",
+    NO_KEY: "Join to rows that are unique: JOIN (SELECT code, max(label) AS label FROM t GROUP BY code) AS t ON ...",
+    PAIRS: PAIRS_HINT,
+}
 VALUES_SEEN: Final = "COUNT(DISTINCT ...) of what is not a person counts values seen in the sample: not projected."
 QUANTILES: Final = "Ask for weighted quantiles: percentile_disc(0.25) WITHIN GROUP (ORDER BY x)."
 NAME_A_PERIOD: Final = (
@@ -68,7 +75,8 @@ class Rewriting:
         joined = resolved.joined
         assert joined is not None
         if joined.conflict and not (joined.conflict == PAIRS and joined.linked and persons_only):
-            raise Unsupported(f"no estimate can be made here: {joined.conflict}", PAIRS_HINT, resolved.scope.select)
+            hint = WAYS_OUT.get(joined.conflict, PLAINER)
+            raise Unsupported(f"no estimate can be made here: {joined.conflict}", hint, resolved.scope.select)
         cut = next((rows.cut for rows in joined.rows if rows.cut), "") or self.resolver.cut_by_filter(resolved.scope)
         if cut:
             raise Unsupported(f"no estimate can be made of these rows: {cut}", NO_CUT, resolved.scope.select)
