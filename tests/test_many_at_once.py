@@ -42,6 +42,7 @@ async def test_questions_to_four_databases_are_answered_and_combined_in_one_call
         {"dataset": "yrbs2015", "sql": "SELECT count(*) AS n FROM yrbs", "label": "yrbs"},
         {"dataset": "panel_in_monthly", "sql": "SELECT count(*) AS n FROM panel_weights_monthly"},
     ]
+    queries = [query | {"weighting": "off"} for query in queries]
     combine = "SELECT panel.n + nhanes.n + yrbs.n + q4.n AS people FROM panel, nhanes, yrbs, q4"
     reported: list[tuple[float, float | None]] = []
 
@@ -107,7 +108,7 @@ async def test_the_rest_is_fetched_from_another_process(urls: tuple[str, str], k
 @pytest.mark.parametrize("tool", ["execute_query", "execute_multi_query"])
 def test_a_client_that_leaves_takes_its_statements_along(urls: tuple[str, str], key: str, era: str, tool: str) -> None:
     name = f"left_{tool}_{era[:4]}"
-    query = {"dataset": "yrbs2015", "sql": ENDLESS.format(name=name)}
+    query = {"dataset": "yrbs2015", "sql": ENDLESS.format(name=name), "weighting": "off"}
     caller = send_call(urls[0], key, tool, query if tool == "execute_query" else {"queries": [query] * 3}, era)
     wait_until(lambda: running(name), what="the statement runs", timeout_s=10)
 

@@ -272,6 +272,9 @@ class World:
         ):
             path.write_text(self.here(text))
             path.chmod(0o644)
+        if not self.usual:  # two files of the same size, written in the same second, are alike to pg_stat_file
+            with (data_directory / "postgresql.conf").open("a") as configuration:
+                configuration.write("# of the south\n")
 
     def here(self, text: str) -> str:
         """What a text of the usual world is in this one."""

@@ -30,19 +30,27 @@ from querying.sql.weights.shapes import is_distinct
 from querying.sql.weights.stored import keys_in
 
 VALID: Final = (
-    "CASE WHEN $1 OPERATOR(pg_catalog.>) 0 AND $1::pg_catalog.float8 OPERATOR(pg_catalog.<) "
-    "'Infinity'::pg_catalog.float8 THEN $1::pg_catalog.float8{scale} END"
+    "$1 OPERATOR(pg_catalog.>) 0",
+    "$1::pg_catalog.float8 OPERATOR(pg_catalog.<) 'Infinity'::pg_catalog.float8",
 )
+SCALED: Final = "$1::pg_catalog.float8 OPERATOR(pg_catalog.*) {scale!r}::pg_catalog.float8"
 EQUALS: Final = "$1 OPERATOR(pg_catalog.=) $2"
 HINT: Final = "Join the tables themselves, or keep the key among the outputs of the sub-select."
 
 
 class What(NamedTuple):
-    """What is carried: a part of a unit's key, its weight, or the first day of the weighting period."""
+    """What is carried: a part of a unit's key, its weight, or the first day of the weighting period.
 
-    kind: str  # key | weight | period
+    A `weight` is NULL where it is not valid, a `plain_weight` as it is: for SELECTs that leave such rows out.
+    """
+
+    kind: str  # key | weight | plain_weight | period
     unit: int
     part: int = 0
+
+    @property
+    def is_weight(self) -> bool:
+        return self.kind in ("weight", "plain_weight")
 
 
 @dataclass
@@ -105,8 +113,9 @@ class Carrier:
     def from_table(self, relation: Relation, use: TableUse, what: What) -> str:
         table = (use.spec.schema, use.spec.name)
         unit = self.unit(what.unit)
-        if what.kind == "weight":
-            return self.beside(use, ("weight", unit.weight, unit.scale), valid_weight(unit.weight, unit.scale))
+        if what.is_weight:
+            value = valid_weight(unit) if what.kind == "weight" else scaled_weight(unit.weight, unit.scale)
+            return self.beside(use, (what.kind, unit.weight, unit.scale), value)
         if what.kind == "key":
             column = keys_in(unit, table)[what.part]
         else:
@@ -188,7 +197,7 @@ class Carrier:
         assert resolved.joined is not None
         if what.kind == "period":
             return what.unit in resolved.joined.rows[place].dated
-        if what.kind == "weight":
+        if what.is_weight:
             relation = resolved.scope.relations[place]
             if isinstance(relation.source, TableUse):
                 return self.is_unit_table(relation.source, what.unit)
@@ -199,30 +208,41 @@ class Carrier:
         return (use.spec.schema, use.spec.name) == self.unit(unit).table
 
     # ── the weight of each row ───────────────────────────────────────────────────────────────────────────────
-    def weight(self, resolved: Resolved, unit: int, spell: Spell | None = None) -> Weight:
-        """What each joined row weighs; joins the unit's table where it is not there. `spell`: weights of periods."""
+    def weight(self, resolved: Resolved, unit: int, spell: Spell | None = None, *, may_filter: bool = False) -> Weight:
+        """What each joined row weighs; joins the unit's table where it is not there. `spell`: weights of periods.
+
+        With `may_filter` the SELECT leaves out rows without a valid weight, so that each need not be looked at again.
+        """
         asked = (resolved.scope, unit, spell)
         if asked not in self.weights:
-            self.weights[asked] = self.find_weight(resolved, unit, spell)
+            found = self.direct_weight(resolved, unit, may_filter=may_filter) if spell is None else None
+            self.weights[asked] = found or self.joined_weight(resolved, unit, spell, may_filter=may_filter)
         return self.weights[asked]
 
-    def find_weight(self, resolved: Resolved, unit: int, spell: Spell | None) -> Weight:
+    def direct_weight(self, resolved: Resolved, unit: int, *, may_filter: bool) -> Weight | None:
+        """From a relation of this FROM clause that has it; None where it is to be joined."""
         assert resolved.joined is not None
         joined, scope = resolved.joined, resolved.scope
         places = joined.holders(unit)
-        sure = [place for place in places if place not in joined.nullable]
-        if spell is None:
-            for place in sure or (places if len(places) == 1 else []):
-                source = scope.relations[place].source
-                if isinstance(source, TableUse) and self.is_unit_table(source, unit):
-                    node = self.from_relation(resolved, place, What("weight", unit))
-                    return Weight(node, self.no_unit(resolved, unit, sure))
-            for place in sure:
-                if self.gives_weight(scope.relations[place], unit):
-                    return Weight(self.from_relation(resolved, place, What("weight", unit)), None)
-        if not self.unit(unit).key:
-            return Weight(self.value(resolved, What("weight", unit)), None)
-        return Weight(self.join_weights(resolved, unit, spell, bool(sure)), self.no_unit(resolved, unit, sure))
+        sure = self.sure(resolved, unit)
+        kind = "plain_weight" if may_filter and sure else "weight"
+        for place in sure or (places if len(places) == 1 else []):
+            source = scope.relations[place].source
+            if isinstance(source, TableUse) and self.is_unit_table(source, unit):
+                node = self.from_relation(resolved, place, What(kind, unit))
+                return Weight(node, self.no_unit(resolved, unit), kind == "plain_weight")
+        for place in sure:
+            if self.gives_weight(scope.relations[place], unit):
+                node = self.from_relation(resolved, place, What(kind, unit))
+                return Weight(node, None, kind == "plain_weight")
+        if self.unit(unit).key:
+            return None
+        return Weight(self.value(resolved, What(kind, unit)), None, kind == "plain_weight")
+
+    def sure(self, resolved: Resolved, unit: int) -> list[int]:
+        """Places that have the unit's key in every row."""
+        assert resolved.joined is not None
+        return [place for place in resolved.joined.holders(unit) if place not in resolved.joined.nullable]
 
     def gives_weight(self, relation: Relation, unit: int) -> bool:
         """Whether a sub-select that gives its rows on reads the unit's own table, so that no join is needed."""
@@ -243,29 +263,41 @@ class Carrier:
                 return True
         return False
 
-    def no_unit(self, resolved: Resolved, unit: int, sure: Sequence[int]) -> pg.Node | None:
+    def no_unit(self, resolved: Resolved, unit: int) -> pg.Node | None:
         """True for rows that an outer join made for nobody: they stay, and count nothing."""
-        if sure or not self.unit(unit).key:
+        if self.sure(resolved, unit) or not self.unit(unit).key:
             return None
         return is_null(self.value(resolved, What("key", unit, 0)))
 
-    def join_weights(self, resolved: Resolved, unit: int, spell: Spell | None, sure: bool) -> pg.Node:
-        scope = resolved.scope
-        keys = [self.value(resolved, What("key", unit, part)) for part in range(len(self.unit(unit).key))]
-        select, names_, weight = self.weights_select(unit, spell)
+    def keys(self, resolved: Resolved, unit: int) -> list[pg.Node]:
+        return [self.value(resolved, What("key", unit, part)) for part in range(len(self.unit(unit).key))]
+
+    def joined_weight(self, resolved: Resolved, unit: int, spell: Spell | None, *, may_filter: bool) -> Weight:
+        wanted = self.keys(resolved, unit)
+        if spell is not None and spell.by_row:
+            wanted.append(self.value(resolved, What("period", unit)))
+        nobody = self.no_unit(resolved, unit)
+        self.widened.add(resolved.scope)
+        filters = may_filter and nobody is None
+        node = self.join_weights(resolved.scope.select, unit, wanted, spell=spell, outer=not filters)
+        return Weight(node, nobody, filters, is_valid=filters)
+
+    def join_weights(
+        self, select: pg.SelectStmt, unit: int, wanted: Sequence[pg.Node], *, spell: Spell | None, outer: bool
+    ) -> pg.Node:
+        """Join the valid weights by the key (and period); with `outer` rows without one stay."""
+        inner, names_, weight = self.weights_select(unit, spell)
         item = pg.RangeSubselect(alias=pg.Alias(aliasname=self.new_name()))
-        item.subquery.select_stmt.CopyFrom(select)
+        item.subquery.select_stmt.CopyFrom(inner)
         alias = item.alias.aliasname
-        wanted = [*keys, *([self.value(resolved, What("period", unit))] if spell and spell.by_row else [])]
         condition = all_of(
-            fill(EQUALS, column_node(alias, name), key) for name, key in zip(names_, wanted, strict=True)
+            fill(EQUALS, column_node(alias, name), value) for name, value in zip(names_, wanted, strict=True)
         )
-        self.widened.add(scope)
-        if sure:
-            scope.select.from_clause.add().range_subselect.CopyFrom(item)
-            add_condition(scope.select, condition)
+        if outer:
+            join_to_all(select, item, condition)
         else:
-            join_to_all(scope.select, item, condition)
+            select.from_clause.add().range_subselect.CopyFrom(item)
+            add_condition(select, condition)
         return column_node(alias, weight)
 
     def weights_select(self, unit: int, spell: Spell | None) -> tuple[pg.SelectStmt, list[str], str]:
@@ -297,7 +329,8 @@ class Carrier:
         period = select.target_list[len(weights.key)].res_target.val
         period.CopyFrom(period_of(column_node(weights.period), weights.every))
         weight = self.new_name()
-        select.target_list.append(target_node(valid_weight(weights.weight, scale), weight))
+        select.target_list.append(target_node(scaled_weight(weights.weight, scale), weight))
+        add_condition(select, all_of(valid(column_node(weights.weight))))
         if spell.by_row or spell.span == EVER:
             return select, names_, weight
         outer = select_from(select, self.new_name())
@@ -314,7 +347,8 @@ class Carrier:
     def static_select(self, unit: Unit) -> tuple[pg.SelectStmt, list[str], str]:
         select, names_ = self.table_select(unit.table, unit.key)
         weight = self.new_name()
-        select.target_list.append(target_node(valid_weight(unit.weight, unit.scale), weight))
+        select.target_list.append(target_node(scaled_weight(unit.weight, unit.scale), weight))
+        add_condition(select, all_of(valid(column_node(unit.weight))))
         if not unit.shares_table:
             return select, names_, weight
         # a finer unit has this table: the key stands on several rows, all of the same weight
@@ -347,16 +381,35 @@ ASK: Final = "Ask an administrator to correct the dataset's survey design."
 
 
 class Weight(NamedTuple):
-    """An expression: float8 above 0, or NULL where the row is out of the base. `nobody`: the row is of no unit."""
+    """An expression: float8 above 0, or NULL where the row is out of the base.
+
+    `nobody`: the row is of no unit. `filters`: rows without a valid weight are to be left out (or `is_valid`: are out).
+    """
 
     node: pg.Node
     nobody: pg.Node | None
+    filters: bool = False
+    is_valid: bool = False
 
 
-def valid_weight(column: str, scale: float) -> pg.Node:
-    """float8 times the scale, NULL where it is not a weight: NULL, 0, negative, NaN, infinite."""
-    times = "" if scale == 1 else f" OPERATOR(pg_catalog.*) {scale!r}::pg_catalog.float8"
-    return fill(VALID.format(scale=times), column_node(column))
+def valid(weight: pg.Node) -> list[pg.Node]:
+    """A weight is a number above 0: not NULL, NaN (which PostgreSQL takes for the largest number) or infinite."""
+    return [fill(condition, weight) for condition in VALID]
+
+
+def scaled_weight(column: str, scale: float) -> pg.Node:
+    """float8, times the scale."""
+    template = "$1::pg_catalog.float8" if scale == 1 else SCALED.format(scale=scale)
+    return fill(template, column_node(column))
+
+
+def valid_weight(unit: Unit) -> pg.Node:
+    """The weight, NULL where it is none."""
+    case = pg.CaseExpr(location=-1)
+    when = case.args.add().case_when
+    when.expr.CopyFrom(all_of(valid(column_node(unit.weight))))
+    when.result.CopyFrom(scaled_weight(unit.weight, unit.scale))
+    return pg.Node(case_expr=case)
 
 
 def join_to_all(select: pg.SelectStmt, item: pg.RangeSubselect, condition: pg.Node) -> None:

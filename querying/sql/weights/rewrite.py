@@ -16,12 +16,12 @@ from postgast import pg_query_pb2 as pg
 from datasets.design import PeriodWeights
 from querying.sql.stars import output_name
 from querying.sql.walk import names
-from querying.sql.weights.carrying import Carrier, Weight, What
+from querying.sql.weights.carrying import Carrier, Weight, valid
 from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.joined import FULL, NO_KEY, PAIRS
 from querying.sql.weights.moments import EVER
-from querying.sql.weights.nodes import add_condition, any_of
+from querying.sql.weights.nodes import add_condition, all_of, any_of
 from querying.sql.weights.periods import Spell
 from querying.sql.weights.pieces import is_not_null
 from querying.sql.weights.refusing import Unsupported
@@ -85,13 +85,15 @@ class Rewriting:
             raise Unsupported(what, "Write GROUP BY, and ORDER BY with LIMIT outside.", resolved.scope.select)
 
     # ── weights ──────────────────────────────────────────────────────────────────────────────────────────────
-    def weight(self, resolved: Resolved, unit: int, *, once: bool) -> Weight:
-        spell = self.spell(resolved, unit, once=once)
+    def weight(self, resolved: Resolved, unit: int, spell: Spell | None, *, may_filter: bool = False) -> Weight:
+        self.note_weight(unit, spell)
+        return self.carrier.weight(resolved, unit, spell, may_filter=may_filter)
+
+    def note_weight(self, unit: int, spell: Spell | None) -> None:
         registered = self.resolver.design.units[unit]
         weights = registered.period_weights if spell is not None else None
         table, column = (weights.table, weights.weight) if weights else (registered.table, registered.weight)
         self.weights.setdefault(".".join((*table, column)))
-        return self.carrier.weight(resolved, unit, spell)
 
     def spell(self, resolved: Resolved, unit: int, *, once: bool) -> Spell | None:
         """Which of the weights by period are used: None where the unit has none, or the question no time."""
@@ -133,16 +135,23 @@ class Rewriting:
         self.check(resolved, persons_only=all(treatment.way.is_once for treatment in weighed))
         keep_names(resolved.scope.select, [treatment.node for treatment in weighed])
         self.estimated = True
-        needs = list(dict.fromkeys((treatment.unit, treatment.way.is_once) for treatment in weighed))
-        weights = {need: self.weight(resolved, need[0], once=need[1]) for need in needs}
+        if roll_up(self, resolved, found):
+            return
+        needs = [(each.unit, self.spell(resolved, each.unit, once=each.way.is_once)) for each in weighed]
+        # where rows have two weights, a row may be of the base of one of them
+        may_filter = len(set(needs)) == 1
+        weights = {need: self.weight(resolved, *need, may_filter=may_filter) for need in dict.fromkeys(needs)}
         self.keep_base(resolved, list(weights.values()))
-        if not roll_up(self.resolver, self.carrier, resolved, found, next(iter(weights.values())).node):
-            for treatment in weighed:
-                weight = weights[treatment.unit, treatment.way.is_once].node
-                treatment.node.CopyFrom(self.estimate(resolved, treatment, weight))
+        for treatment, need in zip(weighed, needs, strict=True):
+            treatment.node.CopyFrom(self.estimate(resolved, treatment, weights[need].node))
 
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:
         """Rows without a valid weight are out of the base, unless an outer join made them for nobody."""
+        if all(weight.is_valid for weight in weights):
+            return  # joined to valid weights only
+        if all(weight.filters for weight in weights):
+            add_condition(resolved.scope.select, all_of(valid(weights[0].node)))
+            return
         conditions: dict[bytes, pg.Node] = {}
         for weight in weights:
             for node in (is_not_null(weight.node), weight.nobody):
@@ -156,12 +165,8 @@ class Rewriting:
         if treatment.way in (Way.REACH, Way.PAIRS):
             return reach(treatment.call, weight, treatment.keys)
         if treatment.way is Way.ONCE:
-            return estimate(treatment.call, weight, person=self.person(resolved, treatment.unit))
+            return estimate(treatment.call, weight, person=self.carrier.keys(resolved, treatment.unit))
         return estimate(treatment.call, weight)
-
-    def person(self, resolved: Resolved, unit: int) -> tuple[pg.Node, ...]:
-        width = self.resolver.width(unit)
-        return tuple(self.carrier.value(resolved, What("key", unit, part)) for part in range(width))
 
     def explain(self, resolved: Resolved, found: Sequence[Treatment]) -> None:
         joined = resolved.joined
@@ -213,7 +218,7 @@ class Rewriting:
             raise Unsupported(what, "Aggregate over a sub-select that groups by the key.", windows[0].func_call)
         self.check(resolved)
         keep_names(resolved.scope.select, windows)
-        weight = self.weight(resolved, joined.unit, once=False)
+        weight = self.weight(resolved, joined.unit, self.spell(resolved, joined.unit, once=False))
         for node in windows:
             node.CopyFrom(estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause))
         self.estimated = True

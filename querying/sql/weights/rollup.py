@@ -8,8 +8,8 @@ FROM (SELECT app AS g, max(u.w) AS w, bool_or(e.user_id IS NOT NULL) AS p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence, Set
+from typing import Final, Protocol
 
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
@@ -18,8 +18,10 @@ from querying.sql.govern import target_node
 from querying.sql.shown import column_node, fill
 from querying.sql.stars import output_name
 from querying.sql.walk import LEAVES, children, unwrap
-from querying.sql.weights.carrying import Carrier, What
+from querying.sql.weights.carrying import Carrier, Weight
 from querying.sql.weights.grain import Kind
+from querying.sql.weights.nodes import add_condition, any_of
+from querying.sql.weights.pieces import is_not_null, is_null
 from querying.sql.weights.resolve import Resolved, Resolver
 from querying.sql.weights.sources import NOT_KNOWN, computed
 from querying.sql.weights.splitting import Split, split, split_pairs, split_reach
@@ -28,67 +30,80 @@ from querying.sql.weights.treatment import Treatment, Way
 HIGHEST: Final = "pg_catalog.max($1)"
 
 
-def roll_up(
-    resolver: Resolver, carrier: Carrier, resolved: Resolved, found: Sequence[Treatment], weight: pg.Node
-) -> bool:
-    """Rewrite the SELECT over one row per group and person; False, and nothing done, where that does not apply."""
+class Estimating(Protocol):
+    """What a roll-up needs of the statement's rewriting."""
+
+    resolver: Resolver
+    carrier: Carrier
+
+    def note_weight(self, unit: int, spell: None) -> None: ...
+    def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None: ...
+
+
+def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment]) -> bool:
+    """Rewrite the SELECT over one row per group and person; False, and nothing done, where that does not apply.
+
+    Where the weight is not at hand it is joined to those rows: there are fewer of them than events.
+    """
+    resolver, carrier, joined = rewriting.resolver, rewriting.carrier, resolved.joined
     splits = splits_of(resolver, resolved, found)
-    if not splits:
+    if not splits or joined is None or joined.unit is None:
         return False
     groups = {resolver.canonical(resolved.scope, item): carrier.new_name() for item in resolved.groups}
-    nodes = {id(treatment.node): place for place, treatment in enumerate(found)}
-    replaced = plan_places(resolver, resolved, groups, nodes)
+    replaced = plan_places(resolver, resolved, groups, {id(treatment.node) for treatment in found})
     if replaced is None:
         return False
-    joined = resolved.joined
-    assert joined is not None
-    assert joined.unit is not None
-    select, alias = resolved.scope.select, carrier.new_name()
-    keys = [carrier.value(resolved, What("key", joined.unit, part)) for part in range(resolver.width(joined.unit))]
-    inner, weight_name, parts = inner_select(carrier, select, groups, resolved.groups, keys, weight, splits)
+    select, alias, unit = resolved.scope.select, carrier.new_name(), joined.unit
+    rewriting.note_weight(unit, None)
+    weight = carrier.direct_weight(resolved, unit, may_filter=True)
+    if weight is not None:
+        rewriting.keep_base(resolved, [weight])
+    keys = {carrier.new_name(): key for key in carrier.keys(resolved, unit)}
+    outer_join = not carrier.sure(resolved, unit)
+    weight_name = carrier.new_name()
+    given = {weight_name: fill(HIGHEST, weight.node)} if weight is not None else keys
+    parts = [[carrier.new_name() for _ in part.inner] for part in splits]
+    inner = inner_select(select, dict(zip(groups.values(), resolved.groups, strict=True)), keys, given)
+    for names, part in zip(parts, splits, strict=True):
+        inner.target_list.extend(target_node(node, name) for name, node in zip(names, part.inner, strict=True))
     for target in select.target_list:
         target.res_target.name = target.res_target.name or output_name(target.res_target.val)[0]
     for node, name in replaced:
         node.CopyFrom(column_node(alias, name))
-    person_weight = column_node(alias, weight_name)
-    for treatment, part, given in zip(found, splits, parts, strict=True):
-        treatment.node.CopyFrom(part.outer(tuple(column_node(alias, name) for name in given), person_weight))
+    put_inside(select, inner, alias, [column_node(alias, name) for name in groups.values()])
+    if weight is not None:
+        person_weight = column_node(alias, weight_name)
+    else:
+        wanted = [column_node(alias, name) for name in keys]
+        person_weight = carrier.join_weights(select, unit, wanted, spell=None, outer=outer_join)
+        if outer_join:
+            add_condition(select, any_of([is_not_null(person_weight), is_null(wanted[0])]))
+    for treatment, part, names in zip(found, splits, parts, strict=True):
+        treatment.node.CopyFrom(part.outer(tuple(column_node(alias, name) for name in names), person_weight))
+    return True
+
+
+def inner_select(
+    select: pg.SelectStmt, groups: Mapping[str, pg.Node], keys: Mapping[str, pg.Node], given: Mapping[str, pg.Node]
+) -> pg.SelectStmt:
+    """One row per group and person, out of what the SELECT reads."""
+    inner = pg.SelectStmt(limit_option=pg.LIMIT_OPTION_DEFAULT, op=pg.SETOP_NONE)
+    inner.from_clause.extend(select.from_clause)
+    if select.HasField("where_clause"):
+        inner.where_clause.CopyFrom(select.where_clause)
+    inner.target_list.extend(target_node(node, name) for name, node in (*groups.items(), *given.items()))
+    inner.group_clause.extend([*groups.values(), *keys.values()])
+    return inner
+
+
+def put_inside(select: pg.SelectStmt, inner: pg.SelectStmt, alias: str, groups: Sequence[pg.Node]) -> None:
     select.ClearField("where_clause")
     del select.from_clause[:]
     del select.group_clause[:]
     item = select.from_clause.add().range_subselect
     item.alias.aliasname = alias
     item.subquery.select_stmt.CopyFrom(inner)
-    select.group_clause.extend([column_node(alias, name) for name in dict.fromkeys(groups.values())])
-    return True
-
-
-def inner_select(
-    carrier: Carrier,
-    select: pg.SelectStmt,
-    groups: Mapping[bytes, str],
-    items: Sequence[pg.Node],
-    keys: Sequence[pg.Node],
-    weight: pg.Node,
-    splits: Sequence[Split],
-) -> tuple[pg.SelectStmt, str, list[list[str]]]:
-    """One row per group and person; its names for the weight and for the parts of each aggregate."""
-    inner = pg.SelectStmt(limit_option=pg.LIMIT_OPTION_DEFAULT, op=pg.SETOP_NONE)
-    inner.from_clause.extend(select.from_clause)
-    if select.HasField("where_clause"):
-        inner.where_clause.CopyFrom(select.where_clause)
-    for item, name in zip(items, groups.values(), strict=True):
-        inner.target_list.append(target_node(item, name))
-    inner.group_clause.extend([*items, *keys])
-    weight_name = carrier.new_name()
-    inner.target_list.append(target_node(fill(HIGHEST, weight), weight_name))
-    parts = []
-    for part in splits:
-        given = [carrier.new_name() for _ in part.inner]
-        for name, node in zip(given, part.inner, strict=True):
-            inner.target_list.append(target_node(node, name))
-        parts.append(given)
-    return inner, weight_name, parts
+    select.group_clause.extend(groups)
 
 
 # ── whether it applies ───────────────────────────────────────────────────────────────────────────────────────
@@ -121,7 +136,7 @@ def split_of(treatment: Treatment) -> Split | None:
 
 
 def plan_places(
-    resolver: Resolver, resolved: Resolved, groups: Mapping[bytes, str], nodes: Mapping[int, int]
+    resolver: Resolver, resolved: Resolved, groups: Mapping[bytes, str], nodes: Set[int]
 ) -> list[tuple[pg.Node, str]] | None:
     """Where a group's expression stands outside of aggregates; None where something else of the rows stands there."""
     select = resolved.scope.select
