@@ -33,7 +33,7 @@ VALID: Final = (
     "$1 OPERATOR(pg_catalog.>) 0",
     "$1::pg_catalog.float8 OPERATOR(pg_catalog.<) 'Infinity'::pg_catalog.float8",
 )
-SCALED: Final = "$1::pg_catalog.float8 OPERATOR(pg_catalog.*) {scale!r}::pg_catalog.float8"
+FLOAT: Final = "$1::pg_catalog.float8"
 EQUALS: Final = "$1 OPERATOR(pg_catalog.=) $2"
 HINT: Final = "Join the tables themselves, or keep the key among the outputs of the sub-select."
 
@@ -41,7 +41,8 @@ HINT: Final = "Join the tables themselves, or keep the key among the outputs of 
 class What(NamedTuple):
     """What is carried: a part of a unit's key, its weight, or the first day of the weighting period.
 
-    A `weight` is NULL where it is not valid, a `plain_weight` as it is: for SELECTs that leave such rows out.
+    A `weight` is float8, NULL where it is not valid; a `plain_weight` is the column as it is, of which PostgreSQL has
+    statistics: for SELECTs that leave rows without a valid one out. Neither is scaled.
     """
 
     kind: str  # key | weight | plain_weight | period
@@ -114,9 +115,10 @@ class Carrier:
         table = (use.spec.schema, use.spec.name)
         unit = self.unit(what.unit)
         if what.is_weight:
-            value = valid_weight(unit) if what.kind == "weight" else scaled_weight(unit.weight, unit.scale)
-            return self.beside(use, (what.kind, unit.weight, unit.scale), value)
-        if what.kind == "key":
+            if what.kind == "weight":
+                return self.beside(use, (what.kind, unit.weight), valid_weight(unit))
+            column = unit.weight
+        elif what.kind == "key":
             column = keys_in(unit, table)[what.part]
         else:
             assert unit.period_weights is not None
@@ -229,15 +231,15 @@ class Carrier:
         for place in sure or (places if len(places) == 1 else []):
             source = scope.relations[place].source
             if isinstance(source, TableUse) and self.is_unit_table(source, unit):
-                node = self.from_relation(resolved, place, What(kind, unit))
-                return Weight(node, self.no_unit(resolved, unit), kind == "plain_weight")
+                return weight_of(
+                    self.from_relation(resolved, place, What(kind, unit)), kind, self.no_unit(resolved, unit)
+                )
         for place in sure:
             if self.gives_weight(scope.relations[place], unit):
-                node = self.from_relation(resolved, place, What(kind, unit))
-                return Weight(node, None, kind == "plain_weight")
+                return weight_of(self.from_relation(resolved, place, What(kind, unit)), kind, None)
         if self.unit(unit).key:
             return None
-        return Weight(self.value(resolved, What(kind, unit)), None, kind == "plain_weight")
+        return weight_of(self.value(resolved, What(kind, unit)), kind, None)
 
     def sure(self, resolved: Resolved, unit: int) -> list[int]:
         """Places that have the unit's key in every row."""
@@ -280,7 +282,7 @@ class Carrier:
         self.widened.add(resolved.scope)
         filters = may_filter and nobody is None
         node = self.join_weights(resolved.scope.select, unit, wanted, spell=spell, outer=not filters)
-        return Weight(node, nobody, filters, is_valid=filters)
+        return Weight(node, nobody, is_valid=filters)
 
     def join_weights(
         self, select: pg.SelectStmt, unit: int, wanted: Sequence[pg.Node], *, spell: Spell | None, outer: bool
@@ -307,7 +309,7 @@ class Carrier:
             return self.static_select(registered)
         weights = registered.period_weights
         assert weights is not None
-        select, names_, weight = self.spell_rows(weights, registered.scale, spell)
+        select, names_, weight = self.spell_rows(weights, spell)
         if spell.by_row:
             return select, names_, weight
         # one weight per unit for a question that spans periods
@@ -317,19 +319,19 @@ class Carrier:
         for name, value in zip(new, [*keys, fill("pg_catalog.avg($1)", column_node(weight))], strict=True):
             outer.target_list.append(target_node(value, name))
         if spell.rule == "last":
-            last, (*_, period), _ = self.spell_rows(weights, registered.scale, spell)
+            last, (*_, period), _ = self.spell_rows(weights, spell)
             latest = select_from(last, self.new_name())
             latest.target_list.append(target_node(fill("pg_catalog.max($1)", column_node(period)), self.new_name()))
             add_condition(outer, fill(EQUALS, column_node(names_[-1]), scalar(latest)))
         return outer, new[:-1], new[-1]
 
-    def spell_rows(self, weights: PeriodWeights, scale: float, spell: Spell) -> tuple[pg.SelectStmt, list[str], str]:
+    def spell_rows(self, weights: PeriodWeights, spell: Spell) -> tuple[pg.SelectStmt, list[str], str]:
         """The weights of the span's periods: names of the key and, last, of the period; and of the weight."""
         select, names_ = self.table_select(weights.table, [*weights.key, weights.period])
         period = select.target_list[len(weights.key)].res_target.val
         period.CopyFrom(period_of(column_node(weights.period), weights.every))
         weight = self.new_name()
-        select.target_list.append(target_node(scaled_weight(weights.weight, scale), weight))
+        select.target_list.append(target_node(fill(FLOAT, column_node(weights.weight)), weight))
         add_condition(select, all_of(valid(column_node(weights.weight))))
         if spell.by_row or spell.span == EVER:
             return select, names_, weight
@@ -347,7 +349,7 @@ class Carrier:
     def static_select(self, unit: Unit) -> tuple[pg.SelectStmt, list[str], str]:
         select, names_ = self.table_select(unit.table, unit.key)
         weight = self.new_name()
-        select.target_list.append(target_node(scaled_weight(unit.weight, unit.scale), weight))
+        select.target_list.append(target_node(fill(FLOAT, column_node(unit.weight)), weight))
         add_condition(select, all_of(valid(column_node(unit.weight))))
         if not unit.shares_table:
             return select, names_, weight
@@ -381,15 +383,20 @@ ASK: Final = "Ask an administrator to correct the dataset's survey design."
 
 
 class Weight(NamedTuple):
-    """An expression: float8 above 0, or NULL where the row is out of the base.
+    """An expression: float8 above 0, or NULL where the row is out of the base; not scaled.
 
-    `nobody`: the row is of no unit. `filters`: rows without a valid weight are to be left out (or `is_valid`: are out).
+    `nobody`: the row is of no unit. `plain`: the column, where rows whose weight is not valid are still to be left out.
+    `is_valid`: they are.
     """
 
     node: pg.Node
     nobody: pg.Node | None
-    filters: bool = False
+    plain: pg.Node | None = None
     is_valid: bool = False
+
+
+def weight_of(carried: pg.Node, kind: str, nobody: pg.Node | None) -> Weight:
+    return Weight(fill(FLOAT, carried), nobody, carried) if kind == "plain_weight" else Weight(carried, nobody)
 
 
 def valid(weight: pg.Node) -> list[pg.Node]:
@@ -397,18 +404,12 @@ def valid(weight: pg.Node) -> list[pg.Node]:
     return [fill(condition, weight) for condition in VALID]
 
 
-def scaled_weight(column: str, scale: float) -> pg.Node:
-    """float8, times the scale."""
-    template = "$1::pg_catalog.float8" if scale == 1 else SCALED.format(scale=scale)
-    return fill(template, column_node(column))
-
-
 def valid_weight(unit: Unit) -> pg.Node:
     """The weight, NULL where it is none."""
     case = pg.CaseExpr(location=-1)
     when = case.args.add().case_when
     when.expr.CopyFrom(all_of(valid(column_node(unit.weight))))
-    when.result.CopyFrom(scaled_weight(unit.weight, unit.scale))
+    when.result.CopyFrom(fill(FLOAT, column_node(unit.weight)))
     return pg.Node(case_expr=case)
 
 

@@ -112,6 +112,14 @@ def of_somebody(call: pg.FuncCall, keys: Sequence[pg.Node]) -> pg.Node | None:
     return every(filter_of(call), *map(is_not_null, keys), is_known(call.args))
 
 
+# ── how many people a weight stands for ──────────────────────────────────────────────────────────────────────
+def scaled(value: pg.Node, call: pg.FuncCall, scale: float) -> pg.Node:
+    """Counts and sums times the scale; means, shares, quantiles and moments are without one."""
+    if scale == 1 or name_of(call) not in ("count", "sum"):
+        return value
+    return sql(f"$1 * {scale!r}::float8", value)
+
+
 # ── in place ─────────────────────────────────────────────────────────────────────────────────────────────────
 def counted(weight: pg.Node, where: pg.Node | None, over: pg.WindowDef | None = None) -> pg.Node:
     return sql("COALESCE($1, 0)", part("sum($1)", weight, where=where, over=over))

@@ -17,7 +17,7 @@ from datasets.design import PeriodWeights
 from querying.sql.stars import output_name
 from querying.sql.walk import names
 from querying.sql.weights.carrying import Carrier, Weight, valid
-from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach
+from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach, scaled
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.joined import FULL, NO_KEY, PAIRS
 from querying.sql.weights.moments import EVER
@@ -143,14 +143,15 @@ class Rewriting:
         weights = {need: self.weight(resolved, *need, may_filter=may_filter) for need in dict.fromkeys(needs)}
         self.keep_base(resolved, list(weights.values()))
         for treatment, need in zip(weighed, needs, strict=True):
-            treatment.node.CopyFrom(self.estimate(resolved, treatment, weights[need].node))
+            value = self.estimate(resolved, treatment, weights[need].node)
+            treatment.node.CopyFrom(scaled(value, treatment.call, self.resolver.design.units[treatment.unit].scale))
 
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:
         """Rows without a valid weight are out of the base, unless an outer join made them for nobody."""
         if all(weight.is_valid for weight in weights):
             return  # joined to valid weights only
-        if all(weight.filters for weight in weights):
-            add_condition(resolved.scope.select, all_of(valid(weights[0].node)))
+        if len(weights) == 1 and weights[0].plain is not None:
+            add_condition(resolved.scope.select, all_of(valid(weights[0].plain)))
             return
         conditions: dict[bytes, pg.Node] = {}
         for weight in weights:
@@ -220,7 +221,8 @@ class Rewriting:
         keep_names(resolved.scope.select, windows)
         weight = self.weight(resolved, joined.unit, self.spell(resolved, joined.unit, once=False))
         for node in windows:
-            node.CopyFrom(estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause))
+            value = estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause)
+            node.CopyFrom(scaled(value, node.func_call, self.resolver.design.units[joined.unit].scale))
         self.estimated = True
 
 

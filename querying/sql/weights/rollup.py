@@ -19,6 +19,7 @@ from querying.sql.shown import column_node, fill
 from querying.sql.stars import output_name
 from querying.sql.walk import LEAVES, children, unwrap
 from querying.sql.weights.carrying import Carrier, Weight
+from querying.sql.weights.estimators import counted, scaled
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.nodes import add_condition, any_of
 from querying.sql.weights.pieces import is_not_null, is_null
@@ -58,6 +59,11 @@ def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment
     weight = carrier.direct_weight(resolved, unit, may_filter=True)
     if weight is not None:
         rewriting.keep_base(resolved, [weight])
+    else:
+        splits = [
+            SURE_REACH if is_sure_reach(resolver, resolved, treatment) else part
+            for treatment, part in zip(found, splits, strict=True)
+        ]
     keys = {carrier.new_name(): key for key in carrier.keys(resolved, unit)}
     outer_join = not carrier.sure(resolved, unit)
     weight_name = carrier.new_name()
@@ -79,7 +85,10 @@ def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment
         if outer_join:
             add_condition(select, any_of([is_not_null(person_weight), is_null(wanted[0])]))
     for treatment, part, names in zip(found, splits, parts, strict=True):
-        treatment.node.CopyFrom(part.outer(tuple(column_node(alias, name) for name in names), person_weight))
+        value = part.outer(tuple(column_node(alias, name) for name in names), person_weight)
+        treatment.node.CopyFrom(
+            scaled(value, treatment.call, resolver.design.units[unit].scale) if treatment.way.weighs else value
+        )
     return True
 
 
@@ -133,6 +142,26 @@ def split_of(treatment: Treatment) -> Split | None:
     if treatment.way in (Way.LEAVE, Way.ONCE, Way.ROWS) and treatment.node.HasField("func_call"):
         return split(treatment.call, once=treatment.way is Way.ONCE)
     return None
+
+
+def is_sure_reach(resolver: Resolver, resolved: Resolved, treatment: Treatment) -> bool:
+    """COUNT(DISTINCT key) of the only key here, by which the weights are joined: every row joined has one."""
+    call, joined = treatment.call, resolved.joined
+    assert joined is not None
+    assert joined.unit is not None
+    if treatment.way is not Way.REACH or call.HasField("agg_filter") or not call.args[0].HasField("column_ref"):
+        return False
+    places = joined.holders(joined.unit)
+    source = resolver.sources.of(call.args[0].column_ref)
+    if len(places) != 1 or source.scope is not resolved.scope or places[0] in joined.nullable:
+        return False
+    if source.relation is not resolved.scope.relations[places[0]] or resolver.width(joined.unit) != 1:
+        return False
+    fact = resolver.fact_of(call.args[0], joined)
+    return fact.key == (joined.unit, 0) and fact.raw and not fact.doubtful
+
+
+SURE_REACH: Final = Split((), lambda _, weight: counted(weight, None))
 
 
 def plan_places(
