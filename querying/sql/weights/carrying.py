@@ -138,13 +138,13 @@ class Carrier:
         return name
 
     # ── out of a SELECT ──────────────────────────────────────────────────────────────────────────────────────
-    def give(self, scope: Scope, what: What, name: str) -> None:
+    def give(self, scope: Scope, what: What, name: str, *, in_union: bool = False) -> None:
         """Let this SELECT give one more output, which is the same for all rows that it holds to be one."""
         if scope.arms:
             if not scope.select.all or scope.select.op != pg.SETOP_UNION:
                 raise Unsupported("rows of this set operation cannot be told apart by person", HINT, scope.select)
             for arm in scope.arms:
-                self.give(arm, what, name)
+                self.give(arm, what, name, in_union=True)
             return
         resolved = self.resolver.resolve(scope)
         if resolved.joined is None or resolved.level not in (Level.ROWS, Level.UNIT):
@@ -152,22 +152,30 @@ class Carrier:
         if resolved.level is Level.UNIT and what.kind == "key":
             value = self.grouped_key(resolved, what)
         elif what.kind == "key" and is_distinct(scope):
-            value = self.distinct_key(resolved, what)
+            value = self.output_key(resolved, what)
+        elif what.kind == "key" and in_union and self.shows_key(resolved, what):
+            value = self.output_key(resolved, what)  # in a UNION a row without a key is nobody's
         else:
             value = self.value(resolved, what)
         if resolved.level is Level.UNIT and what.kind != "key":
             value = fill("pg_catalog.min($1)", value)
         scope.select.target_list.append(target_node(value, name))
 
-    def distinct_key(self, resolved: Resolved, what: What) -> pg.Node:
+    def output_key(self, resolved: Resolved, what: What) -> pg.Node:
         """The output that is the key: another one beside it would change which rows are alike."""
+        found = self.shows_key(resolved, what)
+        if found is None:
+            raise Unsupported("the unit's key cannot be told from this sub-select", HINT, resolved.scope.select)
+        return found
+
+    def shows_key(self, resolved: Resolved, what: What) -> pg.Node | None:
         assert resolved.joined is not None
         for target in resolved.scope.select.target_list:
             value: pg.Node = target.res_target.val
             fact = self.resolver.fact_of(value, resolved.joined)
             if fact.key == (what.unit, what.part) and fact.raw:
                 return value
-        raise Unsupported("the unit's key cannot be told from this sub-select", HINT, resolved.scope.select)
+        return None
 
     def grouped_key(self, resolved: Resolved, what: What) -> pg.Node:
         """The item of GROUP BY that is the key; where it is shown otherwise, the key itself joins the groups."""

@@ -16,6 +16,7 @@ import pytest
 from config.errors import RequestError
 from datasets.access import Principal
 from datasets.catalog import ColumnSpec, DatasetSpec, TableSpec
+from datasets.demo.databases import DEMO_DATABASES, prepare_database
 from datasets.sealing import SealedText
 from datasets.system_config import SystemSettings
 from querying.sql.plan import QueryRequest, build_plan
@@ -181,3 +182,15 @@ def is_weighed() -> bool:
     except TypeError:  # DatasetSpec has no survey_design
         return False
     return plan.weighting == "weighted"
+
+
+@pytest.fixture(scope="session")
+def demo_urls(postgres_superuser_dsn: str) -> Iterator[dict[str, str]]:
+    urls = {}
+    for demo in DEMO_DATABASES:
+        prepare_database(postgres_superuser_dsn, demo, reader_password="reader")
+        urls[demo.folder] = urlsplit(postgres_superuser_dsn)._replace(path=f"/{demo.name}").geturl()
+    yield urls
+    with psycopg.connect(postgres_superuser_dsn, autocommit=True) as server:
+        for demo in DEMO_DATABASES:
+            server.execute(f"DROP DATABASE {demo.name} WITH (FORCE)".encode())

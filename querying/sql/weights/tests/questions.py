@@ -1355,8 +1355,11 @@ def after(month: date) -> date:
 
 
 def is_of_pairs(item: Expr) -> bool:
-    """What does not depend on how often a row stands there."""
-    return isinstance(item, Agg) and (item.distinct or item.name in ("min", "max"))
+    """What does not depend on how often a row stands there: of people, each once, or of no weights."""
+    if not isinstance(item, Agg):
+        return False
+    of_persons = all(isinstance(value, Col) and value.name in ("seen_age", "seen_region") for value in item.args)
+    return item.distinct or item.name in ("min", "max") or bool(item.args and of_persons)
 
 
 def is_text(item: Expr) -> bool:

@@ -16,10 +16,7 @@ an answer. `--: xfail reason` says that the product is known to be wrong.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from decimal import Decimal
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -30,15 +27,16 @@ import pytest
 
 from config.errors import WeightingUnsupported
 from datasets.catalog import DatasetSpec
-from datasets.design_fit import parse_design
 from datasets.system_config import SystemSettings
 from querying.sql.draft import Draft
-from querying.sql.parse import parse_statement, parse_tree
+from querying.sql.parse import parse_statement
 from querying.sql.plan import PASSES, QueryRequest
 from querying.sql.tests.cases import Case, read_cases
-from querying.sql.tests.panel import OPERATOR, load_dataset, plan
+from querying.sql.tests.panel import OPERATOR, plan
 from querying.sql.weigh import weigh
 from querying.sql.weights.resolve import Resolver
+from querying.sql.weights.tests.answers import Answer, assert_same, is_ordered, run
+from querying.sql.weights.tests.demos import confirm
 
 HERE = Path(__file__).parent / "pairs"
 ARROW = "-->"
@@ -52,7 +50,6 @@ TABLES = {
     "months_last": ("monthly_weights", "viewers", "views"),
 }
 PAIRS = [case for path in sorted(HERE.glob("*.sql")) for case in read_cases(path)]
-Answer = tuple[tuple[str, ...], list[tuple[object, ...]]]  # names of columns, rows
 Ask = Callable[[str], Answer]
 
 
@@ -84,13 +81,10 @@ def pairs_url(postgres_superuser_dsn: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def datasets(pairs_url: str) -> dict[str, DatasetSpec]:
-    return {name: confirmed(pairs_url, name) for name in TABLES}
-
-
-def confirmed(url: str, name: str) -> DatasetSpec:
-    dataset = load_dataset(url, frozenset(f"public.{table}" for table in TABLES[name]))
-    design = parse_design((HERE / "designs" / f"{name}.yaml").read_text(), dataset.tables)
-    return replace(dataset, design=None, design_decision="confirmed", survey_design=design)
+    return {
+        name: confirm(pairs_url, tables, (HERE / "designs" / f"{name}.yaml").read_text())
+        for name, tables in TABLES.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +99,6 @@ def ask_planned(pairs_url: str) -> Iterator[Ask]:
     """As the executor does: with PostgreSQL's own names only."""
     with psycopg.connect(pairs_url, autocommit=True, options="-c search_path=pg_catalog -c timezone=UTC") as session:
         yield lambda sql: run(session, sql)
-
-
-def run(session: psycopg.Connection, sql: str) -> Answer:
-    cursor = session.execute(sql.encode())
-    return tuple(column.name for column in cursor.description or ()), cursor.fetchall()
 
 
 @pytest.mark.parametrize("pair", parameters(refused=False))
@@ -149,32 +138,3 @@ def grain_of(sql: str, dataset: DatasetSpec) -> str:
     resolver = Resolver(draft.reading, dataset, dataset.survey_design)
     outermost = resolver.resolve(draft.reading.scopes[0])
     return (outermost.joined or outermost.rows).kind.value
-
-
-def is_ordered(sql: str) -> bool:
-    return bool(parse_tree(sql).stmts[0].stmt.select_stmt.sort_clause)
-
-
-def assert_same(
-    found: list[tuple[object, ...]], expected: list[tuple[object, ...]], *, ordered: bool, sql: str
-) -> None:
-    left = list(found)
-    for row in expected:
-        place = next((place for place, other in enumerate(left[:1] if ordered else left) if same(other, row)), None)
-        assert place is not None, f"{row} is missing from {left}\n{sql}"
-        del left[place]
-    assert not left, f"too much: {left}\n{sql}"
-
-
-def same(found: object, expected: object) -> bool:
-    """Numbers to 1e-9, whether PostgreSQL computes them exactly or not."""
-    if isinstance(found, tuple | list) and isinstance(expected, tuple | list):
-        return len(found) == len(expected) and all(map(same, found, expected))
-    if is_number(found) and is_number(expected):
-        ours, theirs = float(str(found)), float(str(expected))
-        return (math.isnan(ours) and math.isnan(theirs)) or math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12)
-    return type(found) is type(expected) and found == expected
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
 from config.errors import WeightingUnsupported
 from datasets.catalog import DatasetSpec
-from datasets.demo.databases import DEMO_DATABASES, prepare_database
-from datasets.design_fit import parse_design
-from querying.sql.tests.panel import load_dataset, plan
+from querying.sql.tests.panel import plan
+from querying.sql.weights.tests.demos import confirm
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "weighted_sql.jsonl").read_text().splitlines()]
 PANEL = """
@@ -49,18 +45,6 @@ DESIGNS = {"panel_in": PANEL, "nhanes2009": NHANES, "yrbs2015": YRBS, "monthly":
 
 
 @pytest.fixture(scope="module")
-def demo_urls(postgres_superuser_dsn: str) -> Iterator[dict[str, str]]:
-    urls = {}
-    for demo in DEMO_DATABASES:
-        prepare_database(postgres_superuser_dsn, demo, reader_password="reader")
-        urls[demo.folder] = urlsplit(postgres_superuser_dsn)._replace(path=f"/{demo.name}").geturl()
-    yield {**urls, "monthly": urls["panel_in"]}
-    with psycopg.connect(postgres_superuser_dsn, autocommit=True) as server:
-        for demo in DEMO_DATABASES:
-            server.execute(f"DROP DATABASE {demo.name} WITH (FORCE)".encode())
-
-
-@pytest.fixture(scope="module")
 def demos(demo_urls: dict[str, str]) -> dict[str, DatasetSpec]:
     tables = {
         "panel_in": ("panel_users", "panel_events", "panel_weights_monthly"),
@@ -68,18 +52,8 @@ def demos(demo_urls: dict[str, str]) -> dict[str, DatasetSpec]:
         "yrbs2015": ("yrbs",),
     }
     tables["monthly"] = tables["panel_in"]
-    return {name: demo(url, tables[name], DESIGNS[name]) for name, url in demo_urls.items()}
-
-
-def demo(url: str, tables: tuple[str, ...], design: str) -> DatasetSpec:
-    dataset = load_dataset(url, frozenset(f"public.{table}" for table in tables))
-    return replace(
-        dataset,
-        design=None,
-        design_decision="confirmed",
-        merges={},
-        survey_design=parse_design(design, dataset.tables),
-    )
+    urls = {**demo_urls, "monthly": demo_urls["panel_in"]}
+    return {name: confirm(url, tables[name], DESIGNS[name]) for name, url in urls.items()}
 
 
 def folder_of(case: dict[str, Any]) -> str:  # Any: a case of the truth file
@@ -101,7 +75,7 @@ def test_refuses_as_the_truth_does(case: dict[str, Any], demos: dict[str, Datase
 @pytest.mark.parametrize("case", [case for case in CASES if case["action"] != "refuse"], ids=lambda case: case["id"])
 def test_estimates_as_r_does(case: dict[str, Any], demos: dict[str, DatasetSpec], demo_urls: dict[str, str]) -> None:
     planned = plan(case["naive_sql"], demos[folder_of(case)], reveal_all_rows=True)
-    found = ask(demo_urls[folder_of(case)], planned.sql)
+    found = ask(demo_urls[folder_of(case).replace("monthly", "panel_in")], planned.sql)
 
     answers = [case["expected"], *(case["accept"] or [])]
     assert any(agrees(found, rows, case) for rows in answers), f"{planned.sql}\n{found[:5]}\n{answers[0][:5]}"
