@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Final
 
 from fastmcp.tools import ToolResult
 
@@ -10,7 +11,8 @@ from config.errors import GatewayError
 from logs_analytics.records import Client, Outcome
 from mcp_gateway.clients import Channel, channel_of
 from querying.batches import BatchAnswer
-from querying.results import QueryResult
+from querying.evidence import Base
+from querying.results import QueryResult, base_name
 from querying.services import Answer, T
 from querying.sql.plan import QueryPlan
 from querying.sql.raw_rows import RAW
@@ -25,6 +27,11 @@ WEIGHTING_SENTENCES = {
     "by_query": "Weighted by the query itself, not by the server: neither scaled nor checked.",
     "sample": "Unweighted: rows or values of the sample, nothing is projected.",
     "weighted": "Weighted to the population.",
+}
+FLAG_MEANINGS: Final = {
+    "**": "too few persons (or too unequal weights) to report",
+    "*": "very few persons, read with great care",
+    "low": "few persons, read with care",
 }
 
 
@@ -56,11 +63,33 @@ def _notes(answer: Answer[QueryResult]) -> str:
     if answer.shown.truncated_by:
         notes.append(_truncation(answer))
     notes.append(_weighting(answer.plan))
+    notes += _bases(answer.value)
     if any(column.type == "timestamptz" for column in answer.value.columns):
         notes.append("Times are UTC.")
     if answer.age_s is not None:
         notes.append(f"Cached {answer.age_s:.0f} s ago.")
     return " ".join([*notes, *answer.plan.warnings])
+
+
+def _bases(result: QueryResult) -> list[str]:
+    """What the column of bases shows, and its flags."""
+    if not result.bases:
+        return []
+    flags = {base.flag for row in result.bases for base in row if base is not None}
+    notes = [f"`{base_name(result)}`: the unweighted base."]
+    return notes + [f"{mark}: {meaning}." for mark, meaning in FLAG_MEANINGS.items() if mark in flags]
+
+
+def _base_facts(answer: Answer[QueryResult]) -> list[list[Structured | None]] | None:
+    """For each row that is shown and each column: what the number rests on, or null."""
+    assert answer.value is not None
+    rows = answer.value.bases[: answer.shown.rows]
+    return [[None if base is None else _base_fact(base) for base in row] for row in rows] or None
+
+
+def _base_fact(base: Base) -> Structured:
+    numbers = {name: value for name, value in asdict(base).items() if value is not None and value != ""}
+    return {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in numbers.items()}
 
 
 def _truncation(answer: Answer[QueryResult]) -> str:
@@ -89,7 +118,7 @@ def _facts(answer: Answer[QueryResult], show_sql: bool = False) -> Structured:
         "truncated": bool(answer.shown.truncated_by),
         "query_type": answer.plan.query_type,
         "weighting": answer.plan.weighting,
-        "bases": None,
+        "bases": _base_facts(answer),
         "warnings": list(answer.plan.warnings),
     }
     if answer.plan.weight_column:

@@ -38,6 +38,10 @@ Weighting = Annotated[
     Literal["auto", "off"],
     Field(description="auto weights to the population where the dataset's design is confirmed; off never does."),
 ]
+Uncertainty = Annotated[
+    Literal["auto", "off"],
+    Field(description="auto gives each estimate's standard error and 95 % interval in `bases`; off only its base."),
+]
 Form = Annotated[
     Literal["markdown", "csv", "json"],
     Field(description="markdown is compact and rounds numbers sensibly; csv and json keep every digit."),
@@ -58,6 +62,7 @@ class BatchQuery(BaseModel):
         str, Field(description="A short name of its own: lower case letters, digits, _. q1, q2 ... when left out.")
     ] = ""
     weighting: Weighting = "auto"
+    uncertainty: Uncertainty = "auto"
 
 
 def _read_only(title: str) -> ToolAnnotations:
@@ -111,6 +116,7 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         dataset: DatasetName,
         sql: Sql,
         weighting: Weighting = "auto",
+        uncertainty: Uncertainty = "auto",
         max_rows: Annotated[
             int | None, Field(description="Show at most this many rows (the policy's limit still holds).", ge=1)
         ] = None,
@@ -127,7 +133,9 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         """
         call = build_call(context, "execute_query", engine=engine, memory=memory)
         call = replace(call, response_format=response_format, max_tokens=max_tokens)
-        request = QueryRequest(dataset=dataset, sql=sql, weighting=weighting, max_rows=max_rows)
+        request = QueryRequest(
+            dataset=dataset, sql=sql, weighting=weighting, uncertainty=uncertainty, max_rows=max_rows
+        )
         (answer,) = await services.answer(call, [request], engine=engine)
         return render_query(answer, client=call.client, show_sql=show_sql)
 

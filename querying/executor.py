@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from cachetools import TTLCache
 
 from config.errors import GatewayError, QueryFailed, QueryRefused, QueryTimeout, SourceUnavailable
 from datasets.catalog import DatasetSpec
+from querying.evidence import EvidencePlan, read_evidence
 from querying.pools import Pools
 from querying.results import CELL_BYTES, Cell, Column, QueryResult
 from querying.sessions import BROKEN, Session
@@ -144,7 +145,8 @@ async def execute(
         try:
             async with asyncio.timeout(limits.timeout_ms / 1000 + GRACE_S):
                 description = await descriptions.find(plan, dataset=dataset, session=session)
-                return await read(session, description, max_rows=plan.max_rows, max_bytes=limits.max_bytes)
+                result = await read(session, description, max_rows=plan.max_rows, max_bytes=limits.max_bytes)
+                return result if plan.evidence is None else with_bases(result, plan.evidence)
         except TimeoutError:
             session.connection.terminate()
             raise QueryTimeout("The database did not answer within the time limit.") from None
@@ -155,6 +157,12 @@ async def execute(
                 raise translate(error) from None
             session.connection.terminate()
             raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
+
+
+def with_bases(result: QueryResult, plan: EvidencePlan) -> QueryResult:
+    """The last column, which the caller did not ask for, as what the others rest on."""
+    bases = tuple(read_evidence(plan, row[-1]) for row in result.cells)
+    return replace(result, columns=result.columns[:-1], cells=tuple(row[:-1] for row in result.cells), bases=bases)
 
 
 async def read(session: Session, description: Description, *, max_rows: int, max_bytes: int) -> QueryResult:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from typing import Any, Final
 from uuid import UUID
 
 from config.errors import build_error
 from logs_analytics.records import Outcome
 from querying.cache import Kept
+from querying.evidence import Base
 from querying.results import Column, QueryResult
 from querying.services import Answer
 from querying.sql.plan import QueryPlan
@@ -54,12 +56,14 @@ def load_answer(payload: bytes) -> Answer[QueryResult]:
 
 def _document_of(result: QueryResult) -> Document:
     columns = [[column.name, column.type] for column in result.columns]
-    return {"columns": columns, "cells": result.cells, "truncated_by": result.truncated_by}
+    bases = [[base and astuple(base) for base in row] for row in result.bases]
+    return {"columns": columns, "cells": result.cells, "truncated_by": result.truncated_by, "bases": bases}
 
 
 def _result_of(document: Document) -> QueryResult:
     columns = tuple(Column(name, kind) for name, kind in document["columns"])
-    return QueryResult(columns, tuple(map(tuple, document["cells"])), document["truncated_by"])
+    bases = tuple(tuple(base and Base(*base) for base in row) for row in document["bases"])
+    return QueryResult(columns, tuple(map(tuple, document["cells"])), document["truncated_by"], bases=bases)
 
 
 def _plan_of(document: Document) -> QueryPlan:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import simplejson
 
+from querying.evidence import Base, smallest
 from querying.tokens import estimate_tokens
 
 Cell = str | None
@@ -46,13 +47,14 @@ class QueryResult:
     """`cells` are rows in column order, each as PostgreSQL prints it, None for NULL.
 
     `truncated_by` is rows or bytes where there was more than the limit, else empty. `read_bytes` is what it took to
-    read it, where that is known.
+    read it, where that is known. `bases` tell for each row and column what an estimate rests on; empty where none is.
     """
 
     columns: tuple[Column, ...]
     cells: tuple[tuple[Cell, ...], ...]
     truncated_by: str = ""
     read_bytes: int = field(default=0, compare=False)
+    bases: tuple[tuple[Base | None, ...], ...] = ()
 
     @property
     def truncated(self) -> bool:
@@ -150,7 +152,7 @@ class Form:
 def render(result: QueryResult, form: str, *, max_tokens: int, digits: int = 0) -> Rendered:
     """As markdown, csv or json, as many rows as fit. Markdown shows `digits` significant digits, all of them at 0."""
     likely = result.cells[: likely_rows(result, max_tokens)]
-    made = FORMS[form](QueryResult(result.columns, likely), digits)
+    made = FORMS[form](QueryResult(result.columns, likely, bases=result.bases[: len(likely)]), digits)
     count, text, tokens = fit(made, max_tokens)
     return Rendered(text, count, tokens, "tokens" if count < len(result.cells) else result.truncated_by)
 
@@ -199,8 +201,20 @@ def _as_markdown(result: QueryResult, digits: int) -> Form:
         _shown(column, cells, digits)
         for column, cells in zip(result.columns, zip(*result.cells, strict=True), strict=False)
     ]
+    if result.bases:
+        head = f"|{names}|{base_name(result)}|\n|{'|'.join('---' for _ in result.columns)}|---|"
+        shown.append([_shown_base(smallest(row)) for row in result.bases])
     rows: Iterable[Sequence[str]] = zip(*shown, strict=True) if shown else [()] * len(result.cells)
     return Form(head, [f"\n|{'|'.join(row)}|" for row in rows])
+
+
+def base_name(result: QueryResult) -> str:
+    """Of the column that shows the persons behind each row."""
+    return next(name for name in ("n", "base_n", "persons_n") if name not in {each.name for each in result.columns})
+
+
+def _shown_base(base: Base | None) -> str:
+    return "" if base is None else f"{base.n} {base.flag}".strip()
 
 
 def _shown(column: Column, cells: Sequence[Cell], digits: int) -> Sequence[str]:

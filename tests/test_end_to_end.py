@@ -86,7 +86,7 @@ async def test_lists_describes_and_queries_the_demo_datasets(urls: tuple[str, st
     assert set(listed.structured_content["datasets"]) >= set(DEMOS)
     assert "|nccs|text|" in text_of(described)
     for name, (_, number) in QUESTIONS.items():
-        assert text_of(answers[name]).startswith(f"|n|\n|---|\n|{number}")
+        assert f"|\n|{number}" in text_of(answers[name])
         assert answers[name].structured_content["weighting"] == "weighted"
     assert "Weighted by public.panel_users.weight." in text_of(answers["panel_in"])
     assert "27 of 1,500 persons have no valid weight and are left out." in text_of(answers["panel_in"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -28,6 +28,7 @@ class Query(BaseModel):
     dataset: str
     sql: str
     weighting: Literal["auto", "off"] = "auto"
+    uncertainty: Literal["auto", "off"] = "auto"
     max_rows: int | None = Field(default=None, ge=1)
 
 
@@ -149,7 +150,11 @@ def render_record(
         "hint": (error.hint or None) if error else None,
         "columns": [{"name": column.name, "type": column.type} for column in result.columns] if result else [],
         "rows": [list(row) for row in result.rows] if result else [],
-        "bases": [None] * len(result.rows) if result else [],
+        "bases": [[base and asdict(base) for base in row] for row in result.bases]
+        if result and result.bases
+        else [None] * len(result.rows)
+        if result
+        else [],
         "truncated": result.truncated if result else False,
         "cached": answer.age_s is not None,
         "weighting": plan.weighting if plan else None,

@@ -10,6 +10,7 @@ from postgast import pg_query_pb2 as pg
 from datasets.access import Principal
 from datasets.catalog import DatasetSpec
 from datasets.system_config import SystemSettings
+from querying.evidence import EvidencePlan
 from querying.sql.parse import Statement
 from querying.sql.scopes import Reading
 from querying.sql.walk import unwrap
@@ -24,6 +25,7 @@ class QueryRequest:
     dataset: str
     sql: str
     weighting: str = "auto"
+    uncertainty: str = "auto"
     max_rows: int | None = None
     label: str = ""
     reveal_all_rows: bool = False
@@ -53,6 +55,7 @@ class Draft:
     max_rows: int = 0
     tables: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    evidence: EvidencePlan | None = None
 
     @property
     def select(self) -> pg.SelectStmt:

@@ -13,6 +13,7 @@ from config.errors import AccessError, InvalidRequest, QueryRefused
 from datasets.access import Principal
 from datasets.catalog import DatasetSpec
 from datasets.system_config import SystemSettings
+from querying.evidence import EvidencePlan
 from querying.sql.bind import bind, check_bound
 from querying.sql.draft import Draft, QueryRequest
 from querying.sql.govern import check_governed, govern
@@ -27,6 +28,7 @@ __all__ = ["PASSES", "QueryPlan", "QueryRequest", "build_plan"]
 
 UNSHAPED: Final = frozenset({pg.ParseResult, pg.RawStmt, pg.TypeCast, pg.TypeName})
 WEIGHTING: Final = ("auto", "off")
+UNCERTAINTY: Final = ("auto", "off")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class QueryPlan:
 
     `query_type` is raw, aggregated or explain. `max_rows` rows are shown; the SQL asks for one more, so that a
     result of more than `max_rows` rows was cut by us, never by the caller's own LIMIT. `search_path` names the schemas
-    that stand behind pg_catalog while it runs. A `repeatable` statement asks neither the clock nor chance.
+    that stand behind pg_catalog while it runs. A `repeatable` statement asks neither the clock nor chance. With
+    `evidence` the statement's last output says what its estimates rest on.
     """
 
     sql: str
@@ -48,6 +51,7 @@ class QueryPlan:
     weight_column: str = ""
     warnings: tuple[str, ...] = ()
     repeatable: bool = False
+    evidence: EvidencePlan | None = None
 
 
 PASSES: Final[tuple[Callable[[Draft], Draft], ...]] = (guard, bind, govern, classify, weigh, limit)
@@ -82,6 +86,7 @@ def seal(draft: Draft) -> QueryPlan:
         search_path=draft.search_path,
         warnings=draft.warnings,
         repeatable=is_repeatable(printed.messages, draft.tables, draft.dataset),
+        evidence=draft.evidence,
     )
 
 
@@ -99,6 +104,8 @@ def skeleton(messages: Sequence[Message]) -> list[type[Message]]:
 def check_request(request: QueryRequest, principal: Principal) -> None:
     if request.weighting not in WEIGHTING:
         raise InvalidRequest(f"weighting is {request.weighting!r}.", hint=f"It is one of {', '.join(WEIGHTING)}.")
+    if request.uncertainty not in UNCERTAINTY:
+        raise InvalidRequest(f"uncertainty is {request.uncertainty!r}.", hint=f"It is one of {', '.join(UNCERTAINTY)}.")
     if request.max_rows is not None and request.max_rows < 1:
         raise InvalidRequest(f"max_rows is {request.max_rows}.", hint="Leave it out, or ask for 1 row or more.")
     if request.reveal_all_rows and not principal.operator:

@@ -59,7 +59,9 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
     resolver = Resolver(reading, draft.dataset, design)
     check_recursion(draft, design)
     selects = [resolver.resolve(scope) for scope in reversed(reading.scopes)]
-    rewriting = Rewriting(resolver, Carrier(draft, resolver))
+    rewriting = Rewriting(resolver, Carrier(draft, resolver), with_errors=draft.request.uncertainty != "off")
+    if not draft.is_explain:
+        rewriting.outermost = reading.scopes[0]
     treated = [treatments(resolver, one) if one.level is Level.POPULATION else [] for one in selects]
     windows = [rewriting.windows(one) for one in selects]
     if uses_weights(resolver, selects, treated, windows):
@@ -88,6 +90,7 @@ def with_warnings(draft: Draft, rewriting: Rewriting, label: str) -> Draft:
         weighting=label,
         weight_column=", ".join(rewriting.weights) if label == "weighted" else "",
         warnings=(*draft.warnings, *rewriting.warnings),
+        evidence=rewriting.evidence,
     )
 
 

@@ -20,6 +20,7 @@ class Command(GatewayCommand):
         parser.add_argument("dataset")
         parser.add_argument("sql")
         parser.add_argument("--weighting", choices=["auto", "off"], default="auto")
+        parser.add_argument("--uncertainty", choices=["auto", "off"], default="auto")
         parser.add_argument("--max-rows", type=int)
         parser.add_argument("--as", dest="key_name", default="", help="under this API key's policy")
         parser.add_argument("--reveal-all-rows", action="store_true", help="lift the limit on raw rows")
@@ -30,6 +31,7 @@ class Command(GatewayCommand):
             dataset=options["dataset"],
             sql=options["sql"],
             weighting=options["weighting"],
+            uncertainty=options["uncertainty"],
             max_rows=options["max_rows"],
             reveal_all_rows=options["reveal_all_rows"],
         )

@@ -7,17 +7,30 @@ WHERE u.w IS NOT NULL GROUP BY gender
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from postgast import pg_query_pb2 as pg
 
 from datasets.design import PeriodWeights
+from querying.evidence import EvidencePlan
+from querying.sql.govern import target_node
+from querying.sql.scopes import Scope
 from querying.sql.stars import output_name
 from querying.sql.walk import names
 from querying.sql.weights.carrying import Carrier, Weight, valid
 from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach, scaled
+from querying.sql.weights.evidence import (
+    OUTPUT,
+    Piece,
+    Sums,
+    evidence_node,
+    is_number,
+    piece_of_call,
+    piece_of_units,
+    plan_evidence,
+)
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.joined import FULL, NO_KEY, PAIRS
 from querying.sql.weights.moments import EVER
@@ -62,6 +75,9 @@ class Rewriting:
     warnings: dict[str, None] = field(default_factory=dict)
     weights: dict[str, None] = field(default_factory=dict)  # columns used as weights
     estimated: bool = False
+    outermost: Scope | None = None  # the SELECT whose rows the caller gets, where what they rest on is wanted
+    with_errors: bool = True
+    evidence: EvidencePlan | None = None
 
     def warn(self, warning: str) -> None:
         self.warnings.setdefault(warning)
@@ -142,9 +158,54 @@ class Rewriting:
         may_filter = len(set(needs)) == 1
         weights = {need: self.weight(resolved, *need, may_filter=may_filter) for need in dict.fromkeys(needs)}
         self.keep_base(resolved, list(weights.values()))
+        sums = self.sums_of_rows(resolved, weighed) if len(weights) == 1 else None
+        if sums is not None:
+            node = evidence_node(sums, weights[needs[0]].node)
+            resolved.scope.select.target_list.append(target_node(node, OUTPUT))
         for treatment, need in zip(weighed, needs, strict=True):
             value = self.estimate(resolved, treatment, weights[need].node)
             treatment.node.CopyFrom(scaled(value, treatment.call, self.resolver.design.units[treatment.unit].scale))
+
+    # ── what estimates rest on ───────────────────────────────────────────────────────────────────────────────────
+    def gives_evidence(self, resolved: Resolved) -> bool:
+        select = resolved.scope.select
+        return resolved.scope is self.outermost and not select.distinct_clause
+
+    def sums_of_rows(self, resolved: Resolved, weighed: Sequence[Treatment]) -> Sums | None:
+        """Where each row is one person."""
+        joined = resolved.joined
+        assert joined is not None
+        if joined.kind is not Kind.PERSON or joined.unit is None or joined.conflict or resolved.joined is None:
+            return None
+        if any(treatment.unit != joined.unit or treatment.way not in (Way.ROWS, Way.UNITS) for treatment in weighed):
+            return None
+        pieces = {
+            id(treatment.node): piece_of_units(treatment.call, treatment.keys)
+            if treatment.way is Way.UNITS
+            else piece_of_call(
+                treatment.call, is_number=all(is_number(self.resolver, value) for value in treatment.call.args)
+            )
+            for treatment in weighed
+        }
+        return self.plan_evidence(resolved, pieces, joined.unit)
+
+    def plan_evidence(self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int) -> Sums | None:
+        if not self.gives_evidence(resolved):
+            return None
+        registered = self.resolver.design.units[unit]
+        simple = not registered.stratum and not registered.psu and registered.period_weights is None
+        found = plan_evidence(
+            [target.res_target.val for target in resolved.scope.select.target_list],
+            pieces,
+            persons=registered.units - registered.excluded,
+            scale=registered.scale,
+            with_errors=self.with_errors and simple,
+            thresholds=self.resolver.design.low_base,
+        )
+        if found is None:
+            return None
+        self.evidence, sums = found
+        return sums
 
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:
         """Rows without a valid weight are out of the base, unless an outer join made them for nobody."""

@@ -20,12 +20,13 @@ from querying.sql.stars import output_name
 from querying.sql.walk import LEAVES, children, unwrap
 from querying.sql.weights.carrying import Carrier, Weight
 from querying.sql.weights.estimators import counted, scaled
+from querying.sql.weights.evidence import OUTPUT, Piece, Sums, evidence_node, is_number
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.nodes import add_condition, any_of
-from querying.sql.weights.pieces import is_not_null, is_null
+from querying.sql.weights.pieces import is_not_null, is_null, name_of
 from querying.sql.weights.resolve import Resolved, Resolver
 from querying.sql.weights.sources import NOT_KNOWN, computed
-from querying.sql.weights.splitting import Split, split, split_pairs, split_reach
+from querying.sql.weights.splitting import Split, met_by, split, split_pairs, split_reach
 from querying.sql.weights.treatment import Treatment, Way
 
 HIGHEST: Final = "pg_catalog.max($1)"
@@ -39,6 +40,8 @@ class Estimating(Protocol):
 
     def note_weight(self, unit: int, spell: None) -> None: ...
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None: ...
+    def gives_evidence(self, resolved: Resolved) -> bool: ...
+    def plan_evidence(self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int) -> Sums | None: ...
 
 
 def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment]) -> bool:
@@ -47,7 +50,7 @@ def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment
     Where the weight is not at hand it is joined to those rows: there are fewer of them than events.
     """
     resolver, carrier, joined = rewriting.resolver, rewriting.carrier, resolved.joined
-    splits = splits_of(resolver, resolved, found)
+    splits = splits_of(resolver, resolved, found, needed=rewriting.gives_evidence(resolved))
     if not splits or joined is None or joined.unit is None:
         return False
     groups = {resolver.canonical(resolved.scope, item): carrier.new_name() for item in resolved.groups}
@@ -72,6 +75,7 @@ def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment
     inner = inner_select(select, dict(zip(groups.values(), resolved.groups, strict=True)), keys, given)
     for names, part in zip(parts, splits, strict=True):
         inner.target_list.extend(target_node(node, name) for name, node in zip(names, part.inner, strict=True))
+    sums = rewriting.plan_evidence(resolved, pieces_of(resolver, alias, found, splits, parts), unit)
     for target in select.target_list:
         target.res_target.name = target.res_target.name or output_name(target.res_target.val)[0]
     for node, name in replaced:
@@ -89,7 +93,28 @@ def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment
         treatment.node.CopyFrom(
             scaled(value, treatment.call, resolver.design.units[unit].scale) if treatment.way.weighs else value
         )
+    if sums is not None:
+        select.target_list.append(target_node(evidence_node(sums, person_weight), OUTPUT))
     return True
+
+
+def pieces_of(
+    resolver: Resolver,
+    alias: str,
+    found: Sequence[Treatment],
+    splits: Sequence[Split],
+    parts: Sequence[Sequence[str]],
+) -> dict[int, Piece]:
+    """What each estimate rests on, by the node that is to be replaced."""
+    pieces = {}
+    for treatment, part, names in zip(found, splits, parts, strict=True):
+        if part.piece is None or not treatment.way.weighs:
+            continue
+        is_sum = name_of(treatment.call) != "count" or treatment.way is Way.ONCE
+        if is_sum and not all(is_number(resolver, argument) for argument in treatment.call.args):
+            continue
+        pieces[id(treatment.node)] = part.piece([column_node(alias, name) for name in names])
+    return pieces
 
 
 def inner_select(
@@ -116,14 +141,14 @@ def put_inside(select: pg.SelectStmt, inner: pg.SelectStmt, alias: str, groups: 
 
 
 # ── whether it applies ───────────────────────────────────────────────────────────────────────────────────────
-def splits_of(resolver: Resolver, resolved: Resolved, found: Sequence[Treatment]) -> list[Split]:
-    """The two halves of every aggregate, none where one of them has no halves."""
+def splits_of(resolver: Resolver, resolved: Resolved, found: Sequence[Treatment], *, needed: bool) -> list[Split]:
+    """The two halves of every aggregate, none where one of them has no halves, or they are not `needed`."""
     joined, select = resolved.joined, resolved.scope.select
     assert joined is not None
     units = {treatment.unit for treatment in found if treatment.way.weighs}
     if joined.kind is not Kind.EVENT or resolved.has_sets or units != {joined.unit} or select.distinct_clause:
         return []
-    if not any(treatment.way.is_once for treatment in found):
+    if not needed and not any(treatment.way.is_once for treatment in found):
         return []
     if any(unit.period_weights for unit in resolver.design.units):
         return []  # rows of one person may have different weights
@@ -161,7 +186,7 @@ def is_sure_reach(resolver: Resolver, resolved: Resolved, treatment: Treatment) 
     return fact.key == (joined.unit, 0) and fact.raw and not fact.doubtful
 
 
-SURE_REACH: Final = Split((), lambda _, weight: counted(weight, None))
+SURE_REACH: Final = Split((), lambda _, weight: counted(weight, None), lambda _: met_by(None))
 
 
 def plan_places(

@@ -13,8 +13,9 @@ from typing import Final
 from postgast import pg_query_pb2 as pg
 
 from querying.sql.weights.estimators import check_estimate, counted, estimate, of_somebody
+from querying.sql.weights.evidence import Piece, Total, piece_of_call
 from querying.sql.weights.ordered_sets import ORDERED
-from querying.sql.weights.pieces import filter_of, has_columns, is_null, is_star, name_of, part, sql
+from querying.sql.weights.pieces import filter_of, has_columns, is_not_null, is_null, is_star, name_of, part, sql
 from querying.sql.weights.refusing import Unsupported
 
 NEVER_WEIGHTED: Final = frozenset({"bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "every", "max", "min"})
@@ -23,10 +24,14 @@ PROJECTED: Final = "COALESCE(sum($1 * $2), 0)"
 
 @dataclass(frozen=True)
 class Split:
-    """`inner`: aggregates over one person's rows. `outer`: from their values and the weight to the estimate."""
+    """`inner`: aggregates over one person's rows. `outer`: from their values and the weight to the estimate.
+
+    `piece`: what the estimate rests on, from these values; None where it is none.
+    """
 
     inner: tuple[pg.Node, ...]
     outer: Callable[[Sequence[pg.Node], pg.Node], pg.Node]
+    piece: Callable[[Sequence[pg.Node]], Piece] | None = None
 
 
 def split(call: pg.FuncCall, *, once: bool) -> Split | None:
@@ -43,24 +48,37 @@ def split(call: pg.FuncCall, *, once: bool) -> Split | None:
     if once:
         return split_once(call)
     if name == "count":
-        return Split((pg.Node(func_call=call),), lambda values, weight: sql(PROJECTED, weight, values[0]))
+        return Split((pg.Node(func_call=call),), lambda values, weight: sql(PROJECTED, weight, values[0]), times)
     if name not in ("avg", "sum"):
         return None
     total, count = part("sum($1)", call.args[0], where=where), part("count($1)", call.args[0], where=where)
     if name == "sum":
-        return Split((total,), lambda values, weight: sql("sum($1 * $2)", weight, values[0]))
-    return Split((total, count), lambda values, weight: sql("sum($1 * $2) / NULLIF(sum($1 * $3), 0)", weight, *values))
+        rests = added if where is None else added_by_some
+        return Split((total,), lambda values, weight: sql("sum($1 * $2)", weight, values[0]), rests)
+    return Split(
+        (total, count),
+        lambda values, weight: sql("sum($1 * $2) / NULLIF(sum($1 * $3), 0)", weight, *values),
+        lambda values: Piece(sql("$1 > 0", values[1]), total_of(values[0]), total_of(values[1])),
+    )
 
 
 def split_once(call: pg.FuncCall) -> Split | None:
     name, where = name_of(call), filter_of(call)
     if name == "count":
-        return Split((pg.Node(func_call=call),), lambda values, weight: counted(weight, sql("$1 > 0", values[0])))
+        return Split(
+            (pg.Node(func_call=call),),
+            lambda values, weight: counted(weight, sql("$1 > 0", values[0])),
+            lambda values: met_by(sql("$1 > 0", values[0])),
+        )
     if name in ORDERED and has_columns(*call.args):
         return None
     values = [call.agg_order[0].sort_by.node] if name in ORDERED else list(call.args)
     inner = tuple(largest(value, where, has_max=name not in ORDERED) for value in values)
-    return Split(inner, lambda given, weight: estimate(over_values(call, given), weight))
+    return Split(
+        inner,
+        lambda given, weight: estimate(over_values(call, given), weight),
+        lambda given: piece_of_call(over_values(call, given), is_number=True),
+    )
 
 
 def over_values(call: pg.FuncCall, values: Sequence[pg.Node]) -> pg.FuncCall:
@@ -86,7 +104,7 @@ def largest(value: pg.Node, where: pg.Node | None, *, has_max: bool) -> pg.Node:
 def split_reach(call: pg.FuncCall, keys: Sequence[pg.Node] = ()) -> Split:
     """COUNT(DISTINCT e), where e tells the person: whether any row counts."""
     met = sql("bool_or($1)", of_somebody(call, keys) or sql("true"))
-    return Split((met,), lambda values, weight: counted(weight, values[0]))
+    return Split((met,), lambda values, weight: counted(weight, values[0]), lambda values: met_by(values[0]))
 
 
 def split_pairs(call: pg.FuncCall, others: Sequence[pg.Node], keys: Sequence[pg.Node] = ()) -> Split | None:
@@ -97,4 +115,27 @@ def split_pairs(call: pg.FuncCall, others: Sequence[pg.Node], keys: Sequence[pg.
     distinct = part("count(DISTINCT $1)", others[0], where=where)
     without = part("bool_or($1)", is_null(others[0]), where=where)
     pairs = sql("$1 + CASE WHEN $2 THEN 1 ELSE 0 END", distinct, without)
-    return Split((pairs,), lambda values, weight: sql(PROJECTED, weight, values[0]))
+    return Split((pairs,), lambda values, weight: sql(PROJECTED, weight, values[0]), times)
+
+
+# ── what an estimate rests on ────────────────────────────────────────────────────────────────────────────────
+def total_of(value: pg.Node) -> Total:
+    return Total(sql("$1::float8", value), is_not_null(value))
+
+
+def times(values: Sequence[pg.Node]) -> Piece:
+    """How often each person did something."""
+    return Piece(sql("$1 > 0", values[0]), total_of(values[0]), is_scaled=True)
+
+
+def added(values: Sequence[pg.Node]) -> Piece:
+    """What is not known adds nothing, of whoever did something."""
+    return Piece(None, total_of(values[0]), is_scaled=True)
+
+
+def added_by_some(values: Sequence[pg.Node]) -> Piece:
+    return Piece(is_not_null(values[0]), total_of(values[0]), is_scaled=True)
+
+
+def met_by(condition: pg.Node | None) -> Piece:
+    return Piece(condition, Total(where=condition), is_scaled=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import psycopg
 
 from querying.sql.parse import parse_tree
+from querying.sql.plan import QueryPlan
 
 Answer = tuple[tuple[str, ...], list[tuple[object, ...]]]  # names of columns, rows
 
@@ -15,6 +16,12 @@ Answer = tuple[tuple[str, ...], list[tuple[object, ...]]]  # names of columns, r
 def run(session: psycopg.Connection, sql: str) -> Answer:
     cursor = session.execute(sql.encode())
     return tuple(column.name for column in cursor.description or ()), cursor.fetchall()
+
+
+def without_evidence(planned: QueryPlan, answer: Answer) -> Answer:
+    """What the caller asked for."""
+    names, rows = answer
+    return answer if planned.evidence is None else (names[:-1], [row[:-1] for row in rows])
 
 
 def is_ordered(sql: str) -> bool:

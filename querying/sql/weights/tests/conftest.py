@@ -170,6 +170,8 @@ def ask_product(database: Database, world: World, sql: str) -> Outcome:
         names, rows = database.ask(plan.sql, search_path="pg_catalog")
     except psycopg.Error as error:
         return Outcome(plan.weighting, fault=str(error), sql=plan.sql)
+    if plan.evidence is not None:
+        names, rows = names[:-1], [row[:-1] for row in rows]
     return Outcome(plan.weighting, names, tuple(rows), plan.warnings, sql=plan.sql)
 
 

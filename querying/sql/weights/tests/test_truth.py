@@ -41,19 +41,19 @@ units: [{table: public.nhanes_chol, key: [], weight: wtmec2yr, strata: sdmvstra,
 YRBS = """
 units: [{table: public.yrbs, key: [], weight: weight, kind: normalised, strata: stratum, psu: psu}]
 """
+TABLES = {
+    "panel_in": ("panel_users", "panel_events", "panel_weights_monthly"),
+    "monthly": ("panel_users", "panel_events", "panel_weights_monthly"),
+    "nhanes2009": ("nhanes_chol",),
+    "yrbs2015": ("yrbs",),
+}
 DESIGNS = {"panel_in": PANEL, "nhanes2009": NHANES, "yrbs2015": YRBS, "monthly": MONTHLY}
 
 
 @pytest.fixture(scope="module")
 def demos(demo_urls: dict[str, str]) -> dict[str, DatasetSpec]:
-    tables = {
-        "panel_in": ("panel_users", "panel_events", "panel_weights_monthly"),
-        "nhanes2009": ("nhanes_chol",),
-        "yrbs2015": ("yrbs",),
-    }
-    tables["monthly"] = tables["panel_in"]
     urls = {**demo_urls, "monthly": demo_urls["panel_in"]}
-    return {name: confirm(url, tables[name], DESIGNS[name]) for name, url in urls.items()}
+    return {name: confirm(url, TABLES[name], DESIGNS[name]) for name, url in urls.items()}
 
 
 def folder_of(case: dict[str, Any]) -> str:  # Any: a case of the truth file

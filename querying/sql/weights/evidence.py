@@ -1,0 +1,276 @@
+"""Sums that a SELECT over the population gives beside its estimates, in one further output. Pure.
+
+Written before the aggregates are replaced (`plan_cells`), and filled in after it, when it is known in what the weight
+and each aggregate's value of a person stand (`evidence_node`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from postgast import pg_query_pb2 as pg
+
+from datasets.design import LowBase
+from querying.evidence import CellPlan, Estimated, EvidencePlan, Formula, Number, Operation
+from querying.sql.draft import RESERVED
+from querying.sql.scopes import Scope, TableUse, WithQuery
+from querying.sql.stars import output_name
+from querying.sql.walk import LEAVES, children, names, unwrap
+from querying.sql.weights.estimators import of_somebody
+from querying.sql.weights.pieces import every, filter_of, is_known, name_of, part, sql
+from querying.sql.weights.resolve import Resolver
+from querying.sql.weights.sources import Source
+
+OUTPUT: Final = f"{RESERVED}evidence"
+SIGNS: Final = frozenset("+-*/")
+SAME_VALUE: Final = frozenset({"round", "trunc", "coalesce"})
+NUMBER_TYPES: Final = frozenset(
+    {"bigint", "double precision", "integer", "numeric", "real", "smallint"}
+    | {"float4", "float8", "int2", "int4", "int8"}
+)
+NUMBER_IF_GIVEN: Final = frozenset({"abs", "avg", "ceil", "floor", "ln", "max", "min", "round", "sqrt", "sum"})
+MOST_SUMS: Final = 120  # of one row: thirty aggregates
+
+
+@dataclass(frozen=True)
+class Total:
+    """sum(w * value) over persons who pass `where`; of no value it is sum(w)."""
+
+    value: pg.Node | None = None
+    where: pg.Node | None = None
+
+    @property
+    def text(self) -> bytes:
+        return b"|".join(
+            node.SerializeToString(deterministic=True) if node is not None else b"" for node in (self.value, self.where)
+        )
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An aggregate: `total`, over `among` where it is a mean. Without a total only its base is known."""
+
+    base: pg.Node | None  # the condition for persons of its base
+    total: Total | None = None
+    among: Total | None = None
+    is_scaled: bool = False
+
+
+@dataclass
+class Sums:
+    """Bases, totals and pairs, each once."""
+
+    bases: dict[bytes, pg.Node | None] = field(default_factory=dict)
+    totals: dict[bytes, Total] = field(default_factory=dict)
+    pairs: dict[tuple[int, int], None] = field(default_factory=dict)
+
+    def base(self, where: pg.Node | None) -> int:
+        text = where.SerializeToString(deterministic=True) if where is not None else b""
+        self.bases.setdefault(text, where)
+        return list(self.bases).index(text)
+
+    def total(self, total: Total) -> int:
+        self.totals.setdefault(total.text, total)
+        return list(self.totals).index(total.text)
+
+    @property
+    def size(self) -> int:
+        return 3 * len(self.bases) + len(self.totals) + len(self.pairs)
+
+
+def piece_of_units(call: pg.FuncCall, keys: Sequence[pg.Node]) -> Piece:
+    """COUNT(DISTINCT key) where each row is one person."""
+    among = of_somebody(call, keys)
+    return Piece(among, Total(where=among), is_scaled=True)
+
+
+def piece_of_call(call: pg.FuncCall, *, is_number: bool) -> Piece:
+    """The aggregate of a SELECT in which each row is one person."""
+    name, where = name_of(call), filter_of(call)
+    values = [*call.args, *(item.sort_by.node for item in call.agg_order)]
+    known = every(where, is_known([] if call.agg_within_group else call.args), is_known(ordered_values(call)))
+    if name == "count":
+        return Piece(known, Total(where=known), is_scaled=True)
+    if name not in ("avg", "sum") or not is_number:
+        return Piece(known)
+    total = Total(sql("$1::float8", values[0]), known)
+    return Piece(known, total, Total(where=known) if name == "avg" else None, is_scaled=name == "sum")
+
+
+def ordered_values(call: pg.FuncCall) -> list[pg.Node]:
+    return [item.sort_by.node for item in call.agg_order] if call.agg_within_group else []
+
+
+# ── types ────────────────────────────────────────────────────────────────────────────────────────────────────
+def is_number(resolver: Resolver, node: pg.Node) -> bool:
+    """Whether a value is sure to be a number, which can be cast to float8; an interval or money cannot."""
+    if node.HasField("a_const"):
+        return number_of(node.a_const) is not None
+    if node.HasField("column_ref"):
+        return is_number_column(resolver, resolver.sources.of(node.column_ref))
+    if node.HasField("type_cast"):
+        return names(node.type_cast.type_name.names)[-1] in NUMBER_TYPES and not node.type_cast.type_name.array_bounds
+    if node.HasField("coalesce_expr"):
+        return all(is_number(resolver, value) for value in node.coalesce_expr.args)
+    if node.HasField("case_expr"):
+        case = node.case_expr
+        results = [when.case_when.result for when in case.args]
+        results += [case.defresult] if case.HasField("defresult") else []
+        return all(is_number(resolver, value) or is_null_constant(value) for value in results)
+    if node.HasField("a_expr") and names(node.a_expr.name)[-1] in SIGNS:
+        sides = [node.a_expr.rexpr, *([node.a_expr.lexpr] if node.a_expr.HasField("lexpr") else [])]
+        return node.a_expr.kind == pg.AEXPR_OP and all(is_number(resolver, side) for side in sides)
+    if node.HasField("func_call") and not node.func_call.HasField("over"):
+        name = name_of(node.func_call)
+        return name == "count" or (
+            name in NUMBER_IF_GIVEN
+            and bool(node.func_call.args)
+            and all(is_number(resolver, value) for value in node.func_call.args)
+        )
+    return False
+
+
+def is_null_constant(node: pg.Node) -> bool:
+    return bool(node.HasField("a_const") and node.a_const.isnull)
+
+
+def is_number_column(resolver: Resolver, source: Source) -> bool:
+    relation = source.relation
+    if relation is None or relation.aliases:
+        return False
+    if isinstance(relation.source, TableUse):
+        column = next((one for one in relation.source.spec.columns if one.name == source.column), None)
+        return column is not None and column.type.split("(")[0] in NUMBER_TYPES and not (column.mask or column.classes)
+    scope = relation.source.query if isinstance(relation.source, WithQuery) else relation.source
+    if not isinstance(scope, Scope) or scope.arms:
+        return False
+    targets = [target.res_target for target in scope.select.target_list]
+    found = [one.val for one in targets if (one.name or output_name(one.val)[0]) == source.column]
+    return len(found) == 1 and is_number(resolver, found[0])
+
+
+# ── formulas ─────────────────────────────────────────────────────────────────────────────────────────────────
+def formula_of(node: pg.Node, pieces: Mapping[int, Piece], sums: Sums, scale: float) -> Formula | None:
+    """What an output computes of its aggregates; None where that is more than arithmetic."""
+    piece = pieces.get(id(node))
+    if piece is not None:
+        return formula_of_piece(piece, sums, scale)
+    if node.HasField("a_const"):
+        return number_of(node.a_const)
+    if node.HasField("type_cast"):
+        return formula_of(node.type_cast.arg, pieces, sums, scale)
+    if node.HasField("coalesce_expr"):
+        return formula_of(node.coalesce_expr.args[0], pieces, sums, scale)
+    if node.HasField("func_call") and names(node.func_call.funcname)[-1] in SAME_VALUE and node.func_call.args:
+        return formula_of(node.func_call.args[0], pieces, sums, scale)
+    if not node.HasField("a_expr"):
+        return None
+    expression = node.a_expr
+    if expression.kind == pg.AEXPR_NULLIF:
+        return formula_of(expression.lexpr, pieces, sums, scale)
+    sign = names(expression.name)[-1]
+    if expression.kind != pg.AEXPR_OP or sign not in SIGNS or not expression.HasField("lexpr"):
+        return None
+    left = formula_of(expression.lexpr, pieces, sums, scale)
+    right = formula_of(expression.rexpr, pieces, sums, scale)
+    return Operation(sign, left, right) if left is not None and right is not None else None
+
+
+def formula_of_piece(piece: Piece, sums: Sums, scale: float) -> Formula | None:
+    if piece.total is None:
+        return None
+    total = Estimated(sums.total(piece.total), scale if piece.is_scaled else 1.0)
+    return total if piece.among is None else Operation("/", total, Estimated(sums.total(piece.among)))
+
+
+def number_of(constant: pg.A_Const) -> Number | None:
+    if constant.HasField("ival"):
+        return Number(float(constant.ival.ival))
+    return Number(float(constant.fval.fval)) if constant.HasField("fval") else None
+
+
+def totals_of(formula: Formula | None) -> set[int]:
+    if isinstance(formula, Estimated):
+        return {formula.total}
+    return totals_of(formula.left) | totals_of(formula.right) if isinstance(formula, Operation) else set()
+
+
+def pieces_within(node: pg.Node, pieces: Mapping[int, Piece]) -> list[Piece]:
+    """Of an output, the denominator's first."""
+    piece = pieces.get(id(node))
+    if piece is not None:
+        return [piece]
+    if node.HasField("a_expr") and names(node.a_expr.name)[-1:] == ("/",):
+        return pieces_within(node.a_expr.rexpr, pieces) + pieces_within(node.a_expr.lexpr, pieces)
+    message = unwrap(node)
+    if message is None or type(message) in LEAVES or isinstance(message, pg.SelectStmt):
+        return []
+    found: list[Piece] = []
+    stack = list(children(message))
+    while stack:
+        child = stack.pop(0)
+        if isinstance(child, pg.Node):
+            found += pieces_within(child, pieces)
+        elif type(child) not in LEAVES and not isinstance(child, pg.SelectStmt):
+            stack = [*children(child), *stack]
+    return found
+
+
+# ── the output ───────────────────────────────────────────────────────────────────────────────────────────────
+def plan_evidence(
+    outputs: Sequence[pg.Node],
+    pieces: Mapping[int, Piece],
+    *,
+    persons: int,
+    scale: float,
+    thresholds: LowBase,
+    with_errors: bool,
+) -> tuple[EvidencePlan, Sums] | None:
+    """None where no output is an estimate, or there would be too many sums."""
+    sums = Sums()
+    cells: list[CellPlan | None] = []
+    for node in outputs:
+        found = pieces_within(node, pieces)
+        if not found:
+            cells.append(None)
+            continue
+        formula = formula_of(node, pieces, sums, scale) if with_errors and persons > 1 else None
+        used = sorted(totals_of(formula))
+        for k in used:
+            for m in used:
+                if k <= m:
+                    sums.pairs.setdefault((k, m))
+        cells.append(CellPlan(sums.base(found[0].base), formula))
+    if not any(cells) or sums.size > MOST_SUMS:
+        return None
+    limits = thresholds.minimum, thresholds.very_low, thresholds.low
+    plan = EvidencePlan(tuple(cells), len(sums.bases), len(sums.totals), tuple(sums.pairs), persons, scale, limits)
+    return plan, sums
+
+
+def evidence_node(sums: Sums, weight: pg.Node) -> pg.Node:
+    """float8[], over rows that are a person each."""
+    values: list[pg.Node] = []
+    for where in sums.bases.values():
+        values += [
+            sql("$1::float8", part("count($1)", weight, where=where)),
+            part("sum($1)", weight, where=where),
+            part("sum($1 * $1)", weight, where=where),
+        ]
+    totals = list(sums.totals.values())
+    values += [weighted_sum(weight, [total]) for total in totals]
+    values += [weighted_sum(weight, [totals[k], totals[m]]) for k, m in sums.pairs]
+    array = pg.Node(a_array_expr=pg.A_ArrayExpr(elements=values, location=-1))
+    return sql("$1::float8[]", array)
+
+
+def weighted_sum(weight: pg.Node, totals: Sequence[Total]) -> pg.Node:
+    """sum(w * v), or of two sum(w * w * v * u)."""
+    where = every(*{total.text: total.where for total in totals}.values())
+    product = weight if len(totals) == 1 else sql("$1 * $1", weight)
+    for total in totals:
+        if total.value is not None:
+            product = sql("$1 * $2", product, total.value)
+    return part("sum($1)", product, where=where)
