@@ -10,6 +10,7 @@ from fastmcp.tools import ToolResult
 from config.errors import GatewayError
 from logs_analytics.records import Client, Outcome
 from mcp_gateway.clients import Channel, channel_of
+from querying.analysis.rendering import Analysis, structure_of
 from querying.batches import BatchAnswer
 from querying.evidence import Base
 from querying.results import QueryResult, base_name
@@ -44,7 +45,7 @@ def render_query(answer: Answer[QueryResult], *, client: Client, show_sql: bool 
     return _complete(text, {**_head(answer), **_facts(answer, show_sql)}, client)
 
 
-def _sql(answer: Answer[QueryResult], show_sql: bool) -> str:
+def _sql(answer: Answer[T], show_sql: bool) -> str:
     return f"\n\n```sql\n{answer.plan.sql}\n```" if show_sql and answer.plan is not None else ""
 
 
@@ -128,6 +129,18 @@ def _facts(answer: Answer[QueryResult], show_sql: bool = False) -> Structured:
     if answer.shown.truncated_by:
         facts["truncated_by"] = answer.shown.truncated_by
     return facts if answer.age_s is None else {**facts, "cached": True, "age_s": round(answer.age_s)}
+
+
+# ── a question without SQL ───────────────────────────────────────────────────────────────────────────────────
+def render_analysis(answer: Answer[Analysis], *, client: Client, show_sql: bool = False) -> ToolResult:
+    """The table and its notes as text; numbers with their bases, and the question, as structured content."""
+    if answer.value is None:
+        return render_failure(answer)
+    body = {**_head(answer), **structure_of(answer.value, shown=answer.shown.rows)}
+    if show_sql and answer.plan is not None:
+        body["sql_executed"] = answer.plan.sql
+    cached = {} if answer.age_s is None else {"cached": True, "age_s": round(answer.age_s)}
+    return _complete(f"{answer.text}{_sql(answer, show_sql)}", {**body, **cached}, client)
 
 
 # ── many ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastmcp import FastMCP
 from fastmcp.server.context import Context
@@ -14,8 +14,10 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from mcp_gateway.calls import ClientMemory, build_call
-from mcp_gateway.rendering import render_batch, render_failure, render_query, render_text
+from mcp_gateway.rendering import render_analysis, render_batch, render_failure, render_query, render_text
 from querying import services
+from querying.analyses import analyze as answer_question
+from querying.analysis.question import parse_question
 from querying.batches import MOST_QUERIES, answer_batch, build_batch, fetch_rest
 from querying.engine import Engine
 from querying.sql.plan import QueryRequest
@@ -49,6 +51,51 @@ Form = Annotated[
 ShowSql = Annotated[bool, Field(description="Also show the SQL that ran: governed, weighted and limited.")]
 TokenBudget = Annotated[
     int | None, Field(description="Size of the whole answer in tokens; the server's default when left out.", ge=200)
+]
+
+
+# What they may hold is said by the question's own parser, which names the place and the nearest choice.
+Metrics = Annotated[
+    list[dict[str, Any] | str],
+    Field(
+        description='1 to 10 of {"kind", "column", "value" (of share), "q" (of quantile), "per" (of ratio; "everyone" '
+        'of per_person), "label"}; a kind alone as text.',
+        examples=[[{"kind": "people"}, {"kind": "mean", "column": "duration_min"}]],
+    ),
+]
+Groups = Annotated[
+    list[str] | str | None,
+    Field(
+        description="Up to 4 columns, day, week, month, quarter (or month(column)), or a persona's name.",
+        examples=[["gender", "month"]],
+    ),
+]
+Conditions = Annotated[
+    list[dict[str, Any] | str] | str | None,
+    Field(
+        description="Conditions that all hold: column, op (= != in between is_null like), value; or a persona's name.",
+        examples=[[{"column": "age_group", "op": "in", "value": ["18-24", "25-34"]}]],
+    ),
+]
+PeriodAsked = Annotated[
+    dict[str, Any] | str | None,
+    Field(
+        description='{"from": "2026-01-01", "to": "2026-03-31"} (both included), {"last": 3, "unit": "month"}, '
+        '"last_month" or "all"; when left out, the latest full months of the data.',
+        examples=[{"from": "2026-01-01", "to": "2026-03-31"}],
+    ),
+]
+Compared = Annotated[
+    dict[str, Any] | str | None,
+    Field(
+        description='"previous_period", {"segment": conditions or a persona, "label": "men"} (in the place of `where` '
+        'for the same columns), or "columns": letters mark which groups of the last `by` differ significantly.',
+        examples=["previous_period"],
+    ),
+]
+Sorted = Annotated[
+    dict[str, Any] | str | None,
+    Field(description="By a metric's label.", examples=[{"metric": "people", "order": "desc"}]),
 ]
 
 
@@ -109,6 +156,42 @@ def register_tools(mcp: FastMCP, engine: Engine, memory: ClientMemory) -> None:
         answer = await services.describe_dataset(call, dataset, tables=tables or (), engine=engine)
         shown = [table.qualified_name for table in answer.value or ()]
         return render_text(answer, {"dataset": dataset, "tables": shown}, client=call.client)
+
+    @mcp.tool(title="Analyze without SQL", annotations=_read_only("Analyze without SQL"))
+    async def analyze(
+        context: Context,
+        dataset: DatasetName,
+        metrics: Metrics,
+        by: Groups = None,
+        where: Conditions = None,
+        period: PeriodAsked = None,
+        compare: Compared = None,
+        sort: Sorted = None,
+        limit: Annotated[int | None, Field(description="At most this many rows, 1 to 1000.")] = None,
+        total: Annotated[
+            bool, Field(description="Also the total over the last of `by`, asked on its own, never added up.")
+        ] = False,
+        weighting: Weighting = "auto",
+        max_tokens: TokenBudget = None,
+        show_sql: ShowSql = False,
+    ) -> ToolResult:
+        """Answer a question about people without SQL: numbers weighted to the population, each with its base.
+
+        Example: analyze(dataset="panel_in", metrics=[{"kind": "penetration"}], by=["gender"],
+        where=[{"column": "app", "value": "YouTube"}], compare="columns").
+        Kinds: people (reach), events, sum, mean, share, per_person, frequency, median, quantile, ratio, penetration.
+        Without a period it takes the latest full months of the data, by month; reach of months is never added up.
+        compare says which differences are significant: with the previous period, a segment, or between groups.
+        Refuses unknown columns and values of the wrong type, naming what fits. What this cannot say (joins of two
+        tables of events, windows, raw rows): execute_query. Call describe_dataset first for columns.
+        """
+        call = replace(build_call(context, "analyze", engine=engine, memory=memory), max_tokens=max_tokens)
+        document = {"metrics": metrics, "by": by, "where": where, "period": period, "compare": compare, "sort": sort}
+        question = parse_question(
+            {"dataset": dataset, **document, "limit": limit, "total": total, "weighting": weighting}
+        )
+        answer = await answer_question(call, question, engine=engine)
+        return render_analysis(answer, client=call.client, show_sql=show_sql)
 
     @mcp.tool(title="Run a query", annotations=_read_only("Run a query"))
     async def execute_query(
