@@ -252,6 +252,8 @@ def fraction_of(
     above, below = as_float(upper), as_float(lower)
     value = above / below if above is not None and below else None
     number = replace(described(value, lower_base), se=None, low=None, high=None)
+    if upper_base is not None and upper is None:
+        number = replace(number, flag=upper_base.flag)
     if number.n is None and scene.asked.question.weighting == "off":
         number = replace(number, n=whole(lower))
     if measure.kind != "penetration" or value is None or upper_base is None or lower_base is None:

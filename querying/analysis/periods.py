@@ -81,7 +81,7 @@ def default_timing(asked: Asked, data: Days | None) -> Timing:
         if compares_periods(asked):
             raise invalid("`period` is missing", "Say which period is compared with the one before.")
         return complete(asked, Timing(data=data))
-    buckets = [group.bucket for group in asked.groups if group.bucket]
+    buckets = buckets_of(asked)
     one_number = not buckets and bool(question.compare or question.sort or question.limit)
     unit = "quarter" if buckets == ["quarter"] else "month"
     days = full_days(data, 1 if one_number else MONTHS_SHOWN, unit).within(data)
@@ -149,11 +149,7 @@ def partial_buckets(asked: Asked, timing: Timing) -> list[str]:
     seen = data if days is None else days.within(data)
     if seen.first is None or seen.last is None or seen.first > seen.last:
         return []
-    bucket = (
-        "month"
-        if timing.by_month
-        else next((bucket_of(asked, group) for group in asked.groups if bucket_of(asked, group)), "")
-    )
+    bucket = "month" if timing.by_month else next(iter(buckets_of(asked)), "")
     found = []
     if bucket and bucket != "day":
         if start_of(seen.first, bucket) < seen.first:
@@ -167,9 +163,16 @@ def reaches_beyond(days: Days | None, data: Days) -> bool:
     return days is not None and None not in days and days.within(data) != days
 
 
+def buckets_of(asked: Asked) -> list[str]:
+    return [bucket for group in asked.groups if (bucket := bucket_of(asked, group))]
+
+
 def bucket_of(asked: Asked, group: Group) -> str:
-    of_event = asked.event is not None and group.field is not None and group.field.table is asked.event.spec
-    return group.bucket if of_event and group.field and group.field.column.name == asked.event.date_column else ""  # type: ignore[union-attr]  # of_event says so
+    """To what a group cuts the date of the events, a day where it is the date itself; empty for other groups."""
+    field, event = group.field, asked.event
+    if event is None or field is None or field.table is not event.spec or field.column.name != event.date_column:
+        return ""
+    return group.bucket or "day"
 
 
 def name_of(day: date, bucket: str, reach: str) -> str:
