@@ -13,7 +13,15 @@ from difflib import get_close_matches
 from typing import Final, Protocol, TypeVar
 
 from config.errors import InvalidRequest
-from datasets.conditions import MOST_VALUES, Condition, Scalar, parse_condition, parse_conditions, parse_scalar
+from datasets.conditions import (
+    MOST_CONDITIONS,
+    MOST_VALUES,
+    Condition,
+    Scalar,
+    parse_condition,
+    parse_conditions,
+    parse_scalar,
+)
 
 FIELDS: Final = (
     "dataset", "metrics", "by", "where", "period", "compare", "sort", "limit", "total", "weighting",
@@ -233,7 +241,8 @@ def parse_where(value: object, *, where: str) -> tuple[Condition | str, ...]:
         value = [value]
     if not isinstance(value, list | tuple) or not any(isinstance(item, str) for item in value):
         return parse_conditions(value, where=where)
-    parse_conditions([item for item in value if not isinstance(item, str)], where=where)  # how many there may be
+    if len(value) > MOST_CONDITIONS:
+        raise invalid(f"`{where}` has {len(value)} conditions", f"Write {MOST_CONDITIONS} at most.")
     return tuple(
         parse_name(item, where=f"{where}[{place}]")
         if isinstance(item, str)

@@ -273,8 +273,15 @@ def read_group(by: By, fields: Fields, event: EventTable | None, *, where: str) 
     if field.kind == OTHER:
         what = f"`{where}` {by.name!r} is of type {field.column.type}, by which nothing is grouped"
         raise invalid(what, "Group by text, numbers, dates or truth values.")
+    if is_key(field, fields):
+        raise invalid(f"`{where}` {by.name!r} tells single persons apart", "Group by something they have in common.")
     label = f"{by.bucket}_{field.column.name}" if by.bucket else by.name
     return Group(label.replace(".", "_"), field=field, bucket=by.bucket)
+
+
+def is_key(field: Field, fields: Fields) -> bool:
+    key = fields.unit.key if field.of_person else fields.event_of(field.table).key
+    return len(key) == 1 and field.column.name in key
 
 
 def date_field(fields: Fields, event: EventTable | None, *, where: str) -> Field:

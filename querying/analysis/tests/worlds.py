@@ -89,6 +89,7 @@ def rows_of(url: str, sql: str) -> list[tuple[Any, ...]]:  # Any: values of any 
 def serve(engine: Engine, datasets: Mapping[str, DatasetSpec]) -> Engine:
     """The engine, with these datasets published and the keys that it knows."""
     engine.catalog = Catalog(engine.catalog.version, datasets, engine.catalog.keys, SystemSettings())
+    engine.pools.keep_only({dataset.connection_id for dataset in engine.catalog})
     return engine
 
 
