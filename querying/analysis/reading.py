@@ -135,6 +135,7 @@ def read_question(question: Question, fields: Fields) -> Asked:
     where = read_filters(question.where, fields, where="where")
     other = read_other(question, where, fields)
     event = find_event_table(question, measures, where, other, fields)
+    check_people(measures, event, fields)
     groups = tuple(read_group(by, fields, event, where=f"by[{place}]") for place, by in enumerate(question.by))
     check_labels(groups, question)
     return Asked(question, fields, measures, groups, where, other, event)
@@ -360,6 +361,17 @@ def one_table(found: Iterable[EventTable], *, what: str) -> EventTable | None:
     if len(tables) > 1:
         raise invalid(f"{what} speaks of two tables of events: {', '.join(sorted(tables))}", TWO_CALLS)
     return next(iter(tables.values()), None)
+
+
+def check_people(measures: Sequence[Measure], event: EventTable | None, fields: Fields) -> None:
+    """Beside events people are those reached; who names the table of persons wants another number."""
+    for place, measure in enumerate(measures):
+        name = measure.metric.column
+        if event is None or measure.kind != "people" or not name:
+            continue
+        if find_event(fields, name, where=f"metrics[{place}].column") is None:
+            what = f"`metrics[{place}].column` {name!r} is of persons, and the question is about {event.spec.name}"
+            raise invalid(what, "Leave it out to count those reached, or count all people in a call of its own.")
 
 
 def is_of_everyone(measure: Measure) -> bool:

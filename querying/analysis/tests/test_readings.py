@@ -181,6 +181,7 @@ BAD: list[tuple[Json, str, str]] = [
     ({"by": ["app", "price"]}, "two tables of events: public.buys, public.uses", "second"),
     ({"metrics": ["events"]}, "several tables of events", "uses, buys"),
     ({"metrics": [{"kind": "events", "column": "persons"}]}, "'persons' is of persons", "uses, buys"),
+    ({"metrics": [{"kind": "people", "column": "persons"}], "by": ["app"]}, "is about uses", "a call of its own"),
     ({"metrics": [{"kind": "penetration", "column": "age"}]}, "is of persons", "Tables of events"),
     ({"metrics": [{"kind": "mean", "column": "gender"}]}, "'gender' is of type text", "share"),
     ({"metrics": [{"kind": "sum", "column": "smoker"}]}, "'smoker' is of type boolean", "share"),
