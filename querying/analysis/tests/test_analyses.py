@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datasets.catalog import DatasetSpec
+from datasets.conditions import OPERATORS
 from logs_analytics.models import QueryLog
 from querying.analysis.answers import logit_interval
+from querying.analysis.question import KINDS
 from querying.analysis.tests.worlds import (
     PERSONAS,
     Json,
@@ -520,3 +524,26 @@ async def test_the_demo_datasets_have_their_personas(demos: dict[str, DatasetSpe
 
     assert all(name in error.hint for name in PERSONAS)
     assert "nearest is Young women" in error.hint
+
+
+# ── the page ─────────────────────────────────────────────────────────────────────────────────────────────────
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "analyze.md"
+EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)]
+
+
+@pytest.mark.parametrize("question", EXAMPLES, ids=str)
+async def test_the_examples_of_the_page_are_answered(question: Json, demo_engine: Engine) -> None:
+    analysis = await answer_of(demo_engine, question)
+
+    assert analysis.grid.rows
+    assert analysis.plan.weighting == "weighted"
+
+
+def test_every_kind_and_operator_is_on_the_page() -> None:
+    cells = [line.split("|")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    named = {name for cell in cells for name in BACKQUOTED.findall(cell)}
+
+    assert {*KINDS, *OPERATORS} <= named
+
+
+BACKQUOTED = re.compile(r"`([^`]+)`")
