@@ -139,8 +139,10 @@ def render_analysis(answer: Answer[Analysis], *, client: Client, show_sql: bool 
     body = {**_head(answer), **structure_of(answer.value, shown=answer.shown.rows)}
     if show_sql and answer.plan is not None:
         body["sql_executed"] = answer.plan.sql
-    cached = {} if answer.age_s is None else {"cached": True, "age_s": round(answer.age_s)}
-    return _complete(f"{answer.text}{_sql(answer, show_sql)}", {**body, **cached}, client)
+    if answer.age_s is None:
+        return _complete(f"{answer.text}{_sql(answer, show_sql)}", body, client)
+    text = f"{answer.text}\nCached {answer.age_s:.0f} s ago.{_sql(answer, show_sql)}"
+    return _complete(text, {**body, "cached": True, "age_s": round(answer.age_s)}, client)
 
 
 # ── many ─────────────────────────────────────────────────────────────────────────────────────────────────────

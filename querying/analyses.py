@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from config.errors import WeightingUnsupported
+from config.errors import RequestError, WeightingUnsupported
 from datasets.catalog import Catalog, DatasetSpec
 from querying.analysis.answers import Grid, Ran, build_grid, last_values, with_letters
 from querying.analysis.compose import (
@@ -173,7 +173,10 @@ class Asking:
         request = QueryRequest(self.question.dataset, statement.sql, weighting=weighting)
         settings, principal = self.catalog.settings, self.call.principal
         async with self.gate:
-            plan = await self.engine.plan(request, dataset=self.dataset, principal=principal, settings=settings)
+            try:
+                plan = await self.engine.plan(request, dataset=self.dataset, principal=principal, settings=settings)
+            except RequestError as error:
+                raise without_place(error) from error
             self.note(plan, noted=noted)
             kept, age = await self.engine.run(plan, dataset=self.dataset, principal=principal, settings=settings)
         self.ages.append(age)
@@ -204,13 +207,18 @@ def merged(before: QueryPlan, plan: QueryPlan, sql: str) -> QueryPlan:
 
 
 def without_sql(error: WeightingUnsupported, scene: Scene) -> WeightingUnsupported:
-    """The refusal in terms of the question, which had no lines and columns."""
+    """The refusal with a way out that the question has."""
     weights = scene.period_weights
-    hint = error.hint
-    if weights is not None:
-        every = weights.every
-        hint = f'Write "by": ["{every}"], or a `period` of one {every}; or "weighting": "off" for the sample itself.'
-    return WeightingUnsupported(PLACE.sub("", error.message), hint=hint)
+    if weights is None:
+        return error
+    every = weights.every
+    hint = f'Write "by": ["{every}"], or a `period` of one {every}; or "weighting": "off" for the sample itself.'
+    return WeightingUnsupported(error.message, hint=hint)
+
+
+def without_place(error: RequestError) -> RequestError:
+    """Lines and columns of SQL that the caller did not write say nothing."""
+    return type(error)(PLACE.sub("", error.message), hint=error.hint)
 
 
 def as_other(ran: Ran) -> Ran:
@@ -230,10 +238,11 @@ def check_letters(scene: Scene) -> None:
 
 
 async def together(work: Iterable[Awaitable[T]]) -> list[T]:
-    """All of it side by side; the first failure ends the rest and is raised."""
+    """All of it side by side; the first failure ends the rest and is raised when nothing runs any more."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         return list(await asyncio.gather(*tasks))
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -161,3 +161,13 @@ async def test_a_small_budget_cuts_rows_and_says_so(served: tuple[Engine, str]) 
     assert body["truncated"] is True
     assert 0 < body["row_count"] == len(body["rows"]) < 60
     assert "Next: " in result.content[0].text
+
+
+async def test_a_kept_answer_says_how_old_it_is(served: tuple[Engine, str]) -> None:
+    question = {**PANEL, "by": ["state"], "period": "all"}
+    await analyze(served, question)
+
+    result = await analyze(served, question)
+
+    assert "Cached 0 s ago." in result.content[0].text
+    assert result.structured_content["cached"] is True

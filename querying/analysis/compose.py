@@ -119,7 +119,7 @@ def build_scene(asked: Asked, timing: Timing) -> Scene:
         assert asked.event is not None
         field = next(
             one
-            for one in asked.fields.all()
+            for one in asked.fields.all
             if one.table is asked.event.spec and one.column.name == asked.event.date_column
         )
         groups = (*groups, Group("month", field=field, bucket="month"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Final
 
 from config.errors import InvalidRequest
@@ -64,8 +65,12 @@ class Fields:
     events: tuple[EventTable, ...]
     personas: Personas
 
-    def all(self) -> Iterator[Field]:
+    @cached_property
+    def all(self) -> tuple[Field, ...]:
         """The persons' own first."""
+        return tuple(self._read())
+
+    def _read(self) -> Iterator[Field]:
         for column in usable(self.people):
             if column.name not in weight_columns(self.unit):
                 yield build_field(self.dataset.vocabulary, self.people, column, of_person=True)
@@ -166,7 +171,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────
 def find_field(fields: Fields, name: str, *, where: str) -> Field:
     """The column of that name (`column`, `table.column` or `schema.table.column`); raises `InvalidRequest`."""
-    found = [field for field in fields.all() if is_named(field, name)]
+    found = [field for field in fields.all if is_named(field, name)]
     if "." not in name:
         found = [field for field in found if field.of_person or fields.event_of(field.table).has_events]
     if len(found) == 1:
@@ -189,7 +194,7 @@ def unknown_column(fields: Fields, name: str, *, where: str) -> InvalidRequest:
     if name.rpartition(".")[2] in weight_columns(fields.unit):
         what = f"`{where}` {name!r} is a column of the survey design, which is applied by itself"
         return invalid(what, "Leave it out; to look at it, use execute_query.")
-    known = list(dict.fromkeys(field.column.name for field in fields.all()))
+    known = list(dict.fromkeys(field.column.name for field in fields.all))
     near = get_close_matches(name.rpartition(".")[2], known, n=3)
     elsewhere = [
         f"{table.name}.{column.name}"

@@ -147,7 +147,7 @@ def read_measure(metric: Metric, fields: Fields, *, where: str) -> Measure:
         return Measure(metric)
     field = find_field(fields, metric.column, where=f"{where}.column")
     if metric.kind == "share":
-        return Measure(read_share(metric, field, where=where), field)
+        return Measure(read_share(metric, field, fields, where=where), field)
     check_number(field, metric.kind, where=f"{where}.column")
     if metric.kind == "per_person" and field.of_person:
         raise invalid(f"`{where}.column` {metric.column!r} is one of the person", "Its mean over people is kind mean.")
@@ -160,8 +160,8 @@ def read_measure(metric: Metric, fields: Fields, *, where: str) -> Measure:
     return Measure(metric, field, per)
 
 
-def read_share(metric: Metric, field: Field, *, where: str) -> Metric:
-    if not field.of_person:
+def read_share(metric: Metric, field: Field, fields: Fields, *, where: str) -> Metric:
+    if not field.of_person and field.column.name not in fields.unit.attributes:
         hint = "Count them with events; or ask for penetration with it in `where`, of all people."
         raise invalid(f"`{where}.column` {metric.column!r} is of events, and share is of people", hint)
     if metric.value is None and field.kind != BOOLEAN:

@@ -116,7 +116,12 @@ def shown_value(heading: Heading, value: float, digits: int) -> str:
 
 # ── what is said of the numbers ──────────────────────────────────────────────────────────────────────────────
 def notes_of(analysis: Analysis) -> list[str]:
-    found = [describe_question(analysis), weighting_of(analysis), *bases_of(analysis), *comparison_of(analysis)]
+    found = [
+        escape_cell(describe_question(analysis)),
+        weighting_of(analysis),
+        *bases_of(analysis),
+        *comparison_of(analysis),
+    ]
     found += [f"Merged: {text}." for text in merges_of(analysis)]
     if analysis.timing.partial:
         found.append(f"Partial: {', '.join(analysis.timing.partial)}.")
@@ -267,7 +272,7 @@ def next_call(analysis: Analysis) -> str:
     if any(row.weakest is not None and row.weakest.flag == "**" for row in analysis.grid.rows) and scene.groups:
         return "fewer groups or a longer period, so that more persons stand behind each number."
     if not scene.groups:
-        own = [one.column.name for one in scene.asked.fields.all() if one.of_person]
+        own = [one.column.name for one in scene.asked.fields.all if one.of_person]
         names = [name for name in own if name in scene.asked.fields.unit.attributes] or own
         return f'by, for example "by": ["{names[0]}"].' if names else "execute_query for anything else, in SQL."
     if analysis.timing.by_month:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from querying.analysis.tests.worlds import (
     error_of,
     numbers,
     rows_of,
+    serve,
     values,
 )
 from querying.engine import Engine
@@ -438,6 +441,36 @@ async def test_letters_of_many_metrics_and_groups_are_asked_in_several_statement
     assert any(number.letters for number in numbers(analysis).values())
 
 
+async def test_letters_compare_who_is_of_a_persona_with_the_others(demo_engine: Engine) -> None:
+    question = {**ALL, "metrics": [{"kind": "share", "column": "nccs", "value": ["A", "A1"]}], "by": ["YouTube users"]}
+
+    analysis = await answer_of(demo_engine, {**question, "compare": "columns"})
+
+    segment = {"segment": [], "label": "all"}
+    found = numbers(analysis)
+    assert set(found) == {("YouTube users",), ("others",)}
+    users = await answer_of(
+        demo_engine, {**ALL, "metrics": question["metrics"], "where": "YouTube users", "compare": segment}
+    )
+    assert users.grid.rows[0].numbers[0].value == pytest.approx(found[("YouTube users",)].value)
+
+
+async def test_merged_classes_are_applied_and_said(demo_engine: Engine, demos: dict[str, DatasetSpec]) -> None:
+    merged = replace(demos["panel_in"], merges={"nccs": {"Upper": ("A", "A1")}}, entry_id=99)
+    engine = serve(demo_engine, {"panel_in": merged})
+    question = {**ALL, "metrics": ["people"], "by": ["nccs"]}
+    labels = [{"column": "nccs", "op": "in", "value": ["Upper", "E"]}]
+
+    answer = await ask(engine, {**question, "where": labels})
+    refused = await error_of(engine, {**question, "where": [{"column": "nccs", "value": "A1"}]})
+
+    assert answer.value is not None
+    assert set(numbers(answer.value)) == {("E",), ("Upper",)}
+    assert "Merged: nccs: Upper = A, A1." in answer.text
+    assert "Upper" in refused.message
+    assert "line" not in refused.message
+
+
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_without_a_period_it_answers_the_full_months_of_the_data(demo_engine: Engine) -> None:
     answer = await ask(demo_engine, {"dataset": "panel_in", "metrics": ["events"]})
@@ -517,6 +550,19 @@ async def test_each_outcome_is_recorded_once(question: Json, outcome: str, demo_
     if outcome == "answered":
         assert "panel_events" in row.sql_executed
         assert (row.weighting, row.row_count) == ("weighted", 3)
+
+
+async def test_an_answer_that_nobody_waits_for_is_recorded_once(demo_engine: Engine) -> None:
+    question = {**ALL, "metrics": ["people", "frequency"], "by": ["gender", "category"], "compare": "columns"}
+    asking = asyncio.ensure_future(ask(demo_engine, question))
+    await asyncio.sleep(0.03)  # of the second or so that it takes
+
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    row = await QueryLog.objects.aget()
+    assert (row.outcome, row.query_type) == ("cancelled", "analyze")
 
 
 async def test_the_demo_datasets_have_their_personas(demos: dict[str, DatasetSpec], demo_engine: Engine) -> None:
