@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from config.errors import InvalidRequest
@@ -102,12 +102,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows of a scene. `is_cut` where there were more than the limit of rows."""
+    """Rows of a scene. `is_cut` where there were more than the limit of rows. Of `untested` metrics no two groups could
+    be compared."""
 
     headings: tuple[Heading, ...]
     rows: tuple[Row, ...]
     is_cut: bool = False
-    untested: frozenset[str] = field(default_factory=frozenset)
+    untested: tuple[str, ...] = ()
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -339,7 +340,9 @@ def with_letters(scene: Scene, grid: Grid, values: Sequence[Text], ran: Iterable
         )
         for row in grid.rows
     )
-    return replace(grid, rows=rows)
+    tested = {measure for _, measure, _, _ in errors}
+    untested = tuple(one.label for one in grid.headings if one.measure not in tested)
+    return replace(grid, rows=rows, untested=untested if len(values) > 1 else ())
 
 
 def is_higher(one: Number, other: Number, error: float, least: int) -> bool:

@@ -478,7 +478,7 @@ def of_events(side: Side) -> Side:
     return Side(tuple(item for item in side.filters if not item.of_person), side.days)
 
 
-def reached(scene: Scene, side: Side, numbers: Sequence[int]) -> pg.SelectStmt:
+def reached(scene: Scene, side: Side, numbers: Sequence[int], within: Sequence[pg.Node] = ()) -> pg.SelectStmt:
     """Each person of the events once, with what the measures need of them."""
     keys = [(column_node(EVENT, name), name) for name in scene.event.key]
     sums = []
@@ -487,7 +487,7 @@ def reached(scene: Scene, side: Side, numbers: Sequence[int]) -> pg.SelectStmt:
         if measure.kind == "per_person":
             field = measure.field
             sums.append((fill("count(*)") if field is None else fill("sum($1)", field_node(field)), f"x{number}"))
-    where = [filter_node(item) for item in side.filters if not item.of_person]
+    where = [*within, *(filter_node(item) for item in side.filters if not item.of_person)]
     where += days_condition(scene, side.days)
     groups = [number_node(place + 1) for place in range(len(keys))]
     return build_select([*keys, *sums], source=table_node(scene.event.spec, EVENT), where=where, groups=groups)
@@ -580,7 +580,9 @@ def period_condition(side: Side, weights: PeriodWeights) -> list[pg.Node]:
 # ── pairs of groups ──────────────────────────────────────────────────────────────────────────────────────────
 def can_be_paired(scene: Scene, measure: Measure) -> bool:
     """Whether a difference of two groups can be one number with an error."""
-    return measure.kind not in ORDERED and (not is_of_everyone(measure) or in_one_statement(scene))
+    if measure.kind in ORDERED:
+        return False
+    return not is_of_everyone(measure) or in_one_statement(without_last_group(scene))
 
 
 def compose_pairs(scene: Scene, values: Sequence[str | None]) -> tuple[Statement, ...]:
@@ -590,31 +592,50 @@ def compose_pairs(scene: Scene, values: Sequence[str | None]) -> tuple[Statement
     for number, measure in enumerate(scene.asked.measures):
         if can_be_paired(scene, measure):
             size = max(1, MOST_SUMS // sums_of(measure, compared=True))
+            make = everyone_pairs if is_of_everyone(measure) else pairs_part
             made += [
-                pairs_part(scene, number, pairs[start : start + size], values).build(orders=False)
+                make(scene, number, pairs[start : start + size], values).build(orders=False)
                 for start in range(0, len(pairs), size)
             ]
     return tuple(made)
 
 
-def pairs_part(scene: Scene, number: int, pairs: Sequence[tuple[int, int]], values: Sequence[str | None]) -> Part:
-    measure = scene.asked.measures[number]
-    outer = without_last_group(scene)
-    last = scene.groups[-1]
-    outputs, nodes = [], []
-    for i, j in pairs:
-        sides = [is_group(last, values[place]) for place in (i, j)]
-        outputs.append(Output(number, DIFFERENCE, (i + 1, j + 1)))
-        if is_of_everyone(measure):
-            nodes.append(difference([mean_of(scene, number, "r1", side) for side in sides]))
-        else:
-            nodes.append(difference([aggregate(scene, measure, side) for side in sides]))
-    if is_of_everyone(measure):
-        part = everyone_part(outer, [number])
-        return replace(part, outputs=tuple(outputs), nodes=tuple(nodes))
+Pairs = Sequence[tuple[int, int]]
+
+
+def pairs_part(scene: Scene, number: int, pairs: Pairs, values: Sequence[str | None]) -> Part:
+    last, measure = scene.groups[-1], scene.asked.measures[number]
+    nodes = [difference([aggregate(scene, measure, is_group(last, values[place])) for place in pair]) for pair in pairs]
     common, _ = split_sides(scene, scene.sides)
-    part = rows_part(scene, common, [None], outputs, nodes, [number])
-    return replace(part, scene=outer, places=part.places[:-1], groups=part.groups[:-1])
+    part = rows_part(scene, common, [None], outputs_of(number, pairs), nodes, [number])
+    return replace(part, scene=without_last_group(scene), places=part.places[:-1], groups=part.groups[:-1])
+
+
+def everyone_pairs(scene: Scene, number: int, pairs: Pairs, values: Sequence[str | None]) -> Part:
+    """Groups of persons are rows of their own; for each group of events it is said who was reached in it."""
+    outer, last, key = without_last_group(scene), scene.groups[-1], scene.asked.fields.unit.key
+    common, _ = split_sides(scene, [of_persons(scene.current)])
+    source = table_node(scene.asked.fields.people, PERSON)
+    named = {place: "r" if last.of_person else f"r{place + 1}" for pair in pairs for place in pair}
+    for place, alias in {alias: (place, alias) for place, alias in named.items()}.values():
+        within = [] if last.of_person else [is_group(last, values[place])]
+        select = reached(scene, scene.current, [number], within)
+        on = same_key(alias, PERSON, scene.event.key, key)
+        source = join_node(source, subselect_node(select, alias), on, keeps_left=True)
+    nodes = [
+        difference(
+            [
+                mean_of(scene, number, named[place], is_group(last, values[place]) if last.of_person else None)
+                for place in pair
+            ]
+        )
+        for pair in pairs
+    ]
+    return part_of(outer, source, common, [None], outputs_of(number, pairs), nodes)
+
+
+def outputs_of(number: int, pairs: Pairs) -> list[Output]:
+    return [Output(number, DIFFERENCE, (i + 1, j + 1)) for i, j in pairs]
 
 
 def is_group(group: Group, value: str | None) -> pg.Node:

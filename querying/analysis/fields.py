@@ -108,7 +108,7 @@ def person_unit(dataset: DatasetSpec) -> Unit:
         )
     persons = [unit for unit in design.units if unit.level == PERSON]
     if not persons:
-        raise invalid(f"{dataset.name} has no persons, only units of other levels", USE_SQL)
+        raise invalid(f"The dataset {dataset.name} has no persons, only units of other levels", USE_SQL)
     return min(persons, key=lambda unit: unit.shares_table)
 
 
@@ -171,11 +171,12 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
 # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────
 def find_field(fields: Fields, name: str, *, where: str) -> Field:
     """The column of that name (`column`, `table.column` or `schema.table.column`); raises `InvalidRequest`."""
-    found = [field for field in fields.all if is_named(field, name)]
-    if "." not in name:
-        found = [field for field in found if field.of_person or fields.event_of(field.table).has_events]
+    named = [field for field in fields.all if is_named(field, name)]
+    found = named if "." in name else [field for field in named if is_plain(fields, field)]
     if len(found) == 1:
         return found[0]
+    if named and not found:
+        raise invalid(f"`{where}` {name!r} stands in {named[0].table.name}", f"Write {named[0].spelling} to mean that.")
     if not found:
         raise unknown_column(fields, name, where=where)
     key = set(fields.unit.key)
@@ -186,6 +187,11 @@ def find_field(fields: Fields, name: str, *, where: str) -> Field:
     raise invalid(f"`{where}` {name!r} stands in several tables", f"Write one of {spellings}.")
 
 
+def is_plain(fields: Fields, field: Field) -> bool:
+    """Whether its own name is enough: columns of tables without events are spelt out."""
+    return field.of_person or fields.event_of(field.table).has_events
+
+
 def is_named(field: Field, name: str) -> bool:
     return name in (field.column.name, field.spelling, f"{field.table.schema}.{field.spelling}")
 
@@ -194,7 +200,7 @@ def unknown_column(fields: Fields, name: str, *, where: str) -> InvalidRequest:
     if name.rpartition(".")[2] in weight_columns(fields.unit):
         what = f"`{where}` {name!r} is a column of the survey design, which is applied by itself"
         return invalid(what, "Leave it out; to look at it, use execute_query.")
-    known = list(dict.fromkeys(field.column.name for field in fields.all))
+    known = list(dict.fromkeys(field.column.name for field in fields.all if is_plain(fields, field)))
     near = get_close_matches(name.rpartition(".")[2], known, n=3)
     elsewhere = [
         f"{table.name}.{column.name}"
@@ -227,12 +233,13 @@ def the_event(fields: Fields, *, what: str) -> EventTable:
     if len(events) == 1:
         return events[0]
     if not events:
-        raise invalid(f"{fields.dataset.name} has no table of events, so {what} is not known", USE_SQL)
+        raise invalid(f"The dataset {fields.dataset.name} has no table of events, so {what} is not known", USE_SQL)
     table = fields.dataset.date_column.rpartition(".")[0].rpartition(".")[2]
     named = [event for event in events if table and event.spec.name == table]
     if named:
         return named[0]
     listed = ", ".join(event.spec.name for event in events)
     raise invalid(
-        f"{fields.dataset.name} has several tables of events", f'Name one as "column" of the metric: {listed}.'
+        f"The dataset {fields.dataset.name} has several tables of events",
+        f'Name one as "column" of the metric: {listed}.',
     )

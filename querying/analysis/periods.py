@@ -61,9 +61,13 @@ def resolve_timing(asked: Asked, data: Days | None) -> Timing:
         return Timing()
     if asked.event.date is None:
         if question.period is not None and not question.period.is_all:
-            raise invalid(f"{asked.event.spec.name} has no date column that is known", 'Leave out `period`, or "all".')
+            raise invalid(
+                f"The table {asked.event.spec.name} has no date column that is known", 'Leave out `period`, or "all".'
+            )
         if compares_periods(asked):
-            raise invalid(f"{asked.event.spec.name} has no date column that is known", "Compare segments instead.")
+            raise invalid(
+                f"The table {asked.event.spec.name} has no date column that is known", "Compare segments instead."
+            )
         return Timing()
     if question.period is None:
         return default_timing(asked, data)

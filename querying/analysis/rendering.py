@@ -177,7 +177,9 @@ def describe_measure(scene: Scene, measure: Measure) -> str:
 
 
 def describe_other(scene: Scene, other: Side) -> str:
-    return describe_side(other) if other.days != scene.current.days else describe_side(other, nobody="everybody")
+    if other.days != scene.current.days:
+        return describe_side(other)
+    return describe_side(Side(other.filters), nobody="everybody")
 
 
 def describe_side(side: Side, *, nobody: str = "") -> str:
@@ -222,7 +224,7 @@ def bases_of(analysis: Analysis) -> list[str]:
 
 def comparison_of(analysis: Analysis) -> list[str]:
     if analysis.letters:
-        return ["A letter: significantly higher than that group (95 %, two-sided)."]
+        return letters_of(analysis)
     numbers = [
         number
         for row in analysis.grid.rows
@@ -237,7 +239,21 @@ def comparison_of(analysis: Analysis) -> list[str]:
         return [said]
     small = any(number.se is not None for number in untested)
     why = "a base is too small" if small else "no standard error is known"
+    if len(untested) == len(numbers):
+        return [f"Differences are not tested, since {why}."]
     return [f"{said} Not tested: {len(untested)} of {len(numbers)}, since {why}."]
+
+
+def letters_of(analysis: Analysis) -> list[str]:
+    untested = analysis.grid.untested
+    found = []
+    if len(untested) < len(analysis.grid.headings):
+        found.append("A letter: significantly higher than that group (95 %, two-sided).")
+    if untested:
+        found.append(f"Not tested: {', '.join(untested)}, since no standard error of the differences is known.")
+    if any(row.weakest is not None and row.weakest.flag == "**" for row in analysis.grid.rows):
+        found.append("Groups marked ** are compared with none.")
+    return found
 
 
 def fractions_of(analysis: Analysis) -> list[str]:
