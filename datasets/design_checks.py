@@ -22,7 +22,8 @@ from datasets.design_report import EXTREME, CarriedFacts, DesignReport, PeriodFa
 STATEMENT_TIMEOUT_MS: Final = 60_000
 CARRIED_TIMEOUT_MS: Final = 20_000
 CHECK_TIMEOUT_S: Final = 180
-KEY, WEIGHT, PERIODS = "key", "weight", "period_weights"
+KEY, WEIGHT, PERIODS, STRATA = "key", "weight", "period_weights", "strata"
+MOST_STRATA: Final = 2_000  # their sizes stand in every statement
 SETTINGS: Final = {
     "default_transaction_read_only": "on",
     "search_path": "pg_catalog",
@@ -104,6 +105,7 @@ class _UnitCheck:
             units=await self.connection.fetchval(f"SELECT count(*) FROM ({self.units()}) AS u"),
             weights=weights,
             periods=await self.periods(unit.period_weights) if unit.period_weights else None,
+            psus=await self.psus() if (unit.stratum or unit.psu) and unit.weight else None,
             carried=tuple([await self.carried(table, columns) for table, columns in unit.carried_by.items()]),
         )
 
@@ -145,6 +147,25 @@ class _UnitCheck:
             text = f"{many(varying, self.unit.level)} of {self.unit.qualified_table} with more than one weight"
             self.fault(WEIGHT, text)
         return await self.weigh(f"SELECT w FROM ({per_unit}) AS u", WEIGHT)
+
+    async def psus(self) -> dict[str, int]:
+        """How many PSUs, or units where no PSU is named, each stratum has; none where there are too many strata."""
+        unit = self.unit
+        stratum = f"{quote(unit.stratum)}::text" if unit.stratum else "''"
+        weight = f"{quote(unit.weight)}::float8"
+        valid = f"{weight} > 0 AND {weight} < 'Infinity'"
+        named = [column for column in (unit.stratum, unit.psu) if column]
+        nulls = await self.connection.fetchval(
+            f"SELECT count(*) FROM {self.table} WHERE {valid} AND NOT ({none_null(named)})"
+        )
+        if nulls:
+            self.fault(STRATA, f"{rows_of(nulls)} of {unit.qualified_table} with a weight and no {' or '.join(named)}")
+        apart = f"DISTINCT {quote(unit.psu)}" if unit.psu else f"DISTINCT ({quote_all(unit.key)})" if unit.key else "*"
+        rows = await self.connection.fetch(
+            f"SELECT {stratum} AS stratum, count({apart}) AS psus FROM {self.table}"
+            f" WHERE {valid} AND {stratum} IS NOT NULL GROUP BY 1 LIMIT {MOST_STRATA + 1}"
+        )
+        return {row["stratum"]: row["psus"] for row in rows} if len(rows) <= MOST_STRATA else {}
 
     async def weigh(self, weights: str, part: str) -> WeightFacts:
         row = await self.connection.fetchrow(WEIGHTS.format(weights=weights))

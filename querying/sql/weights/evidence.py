@@ -227,6 +227,7 @@ def plan_evidence(
     scale: float,
     thresholds: LowBase,
     with_errors: bool,
+    clustered: bool = False,
 ) -> tuple[EvidencePlan, Sums] | None:
     """None where no output is an estimate, or there would be too many sums."""
     sums = Sums()
@@ -246,11 +247,13 @@ def plan_evidence(
     if not any(cells) or sums.size > MOST_SUMS:
         return None
     limits = thresholds.minimum, thresholds.very_low, thresholds.low
-    plan = EvidencePlan(tuple(cells), len(sums.bases), len(sums.totals), tuple(sums.pairs), persons, scale, limits)
+    plan = EvidencePlan(
+        tuple(cells), len(sums.bases), len(sums.totals), tuple(sums.pairs), persons, scale, limits, clustered
+    )
     return plan, sums
 
 
-def evidence_node(sums: Sums, weight: pg.Node) -> pg.Node:
+def evidence_node(sums: Sums, weight: pg.Node, *, with_pairs: bool = True) -> pg.Node:
     """float8[], over rows that are a person each."""
     values: list[pg.Node] = []
     for where in sums.bases.values():
@@ -261,7 +264,8 @@ def evidence_node(sums: Sums, weight: pg.Node) -> pg.Node:
         ]
     totals = list(sums.totals.values())
     values += [weighted_sum(weight, [total]) for total in totals]
-    values += [weighted_sum(weight, [totals[k], totals[m]]) for k, m in sums.pairs]
+    if with_pairs:
+        values += [weighted_sum(weight, [totals[k], totals[m]]) for k, m in sums.pairs]
     array = pg.Node(a_array_expr=pg.A_ArrayExpr(elements=values, location=-1))
     return sql("$1::float8[]", array)
 

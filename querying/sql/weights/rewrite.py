@@ -15,17 +15,15 @@ from postgast import pg_query_pb2 as pg
 
 from datasets.design import PeriodWeights
 from querying.evidence import EvidencePlan
-from querying.sql.govern import target_node
 from querying.sql.scopes import Scope
 from querying.sql.stars import output_name
 from querying.sql.walk import names
 from querying.sql.weights.carrying import Carrier, Weight, valid
+from querying.sql.weights.clusters import Groups, give_evidence, half_of, own_aggregates
 from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach, scaled
 from querying.sql.weights.evidence import (
-    OUTPUT,
     Piece,
     Sums,
-    evidence_node,
     is_number,
     piece_of_call,
     piece_of_units,
@@ -39,7 +37,7 @@ from querying.sql.weights.periods import Spell
 from querying.sql.weights.pieces import is_not_null
 from querying.sql.weights.refusing import Unsupported
 from querying.sql.weights.resolve import KEY_IN_SETS, Level, Resolved, Resolver
-from querying.sql.weights.rollup import roll_up
+from querying.sql.weights.rollup import groups_of, roll_up
 from querying.sql.weights.sources import computed, own_nodes
 from querying.sql.weights.treatment import Treatment, Way
 
@@ -156,22 +154,28 @@ class Rewriting:
         needs = [(each.unit, self.spell(resolved, each.unit, once=each.way.is_once)) for each in weighed]
         # where rows have two weights, a row may be of the base of one of them
         may_filter = len(set(needs)) == 1
+        nodes = {id(treatment.node) for treatment in found}
+        groups = groups_of(self.resolver, self.carrier, resolved, nodes) if may_filter else None
         weights = {need: self.weight(resolved, *need, may_filter=may_filter) for need in dict.fromkeys(needs)}
         self.keep_base(resolved, list(weights.values()))
-        sums = self.sums_of_rows(resolved, weighed) if len(weights) == 1 else None
-        if sums is not None:
-            node = evidence_node(sums, weights[needs[0]].node)
-            resolved.scope.select.target_list.append(target_node(node, OUTPUT))
+        sums = self.sums_of_rows(resolved, weighed, groups) if may_filter else None
+        weight = weights[needs[0]]
+        clusters = self.carrier.clusters(resolved, weighed[0].unit, weight) if sums is not None else None
         for treatment, need in zip(weighed, needs, strict=True):
             value = self.estimate(resolved, treatment, weights[need].node)
             treatment.node.CopyFrom(scaled(value, treatment.call, self.resolver.design.units[treatment.unit].scale))
+        if sums is not None:
+            select, nested = resolved.scope.select, clusters is not None
+            given = give_evidence(select, sums, weight.node, clusters, groups, new_name=self.carrier.new_name)
+            if nested and given is not None and given is not groups:
+                given.finish(select)
 
     # ── what estimates rest on ───────────────────────────────────────────────────────────────────────────────────
     def gives_evidence(self, resolved: Resolved) -> bool:
         select = resolved.scope.select
         return resolved.scope is self.outermost and not select.distinct_clause
 
-    def sums_of_rows(self, resolved: Resolved, weighed: Sequence[Treatment]) -> Sums | None:
+    def sums_of_rows(self, resolved: Resolved, weighed: Sequence[Treatment], groups: Groups | None) -> Sums | None:
         """Where each row is one person."""
         joined = resolved.joined
         assert joined is not None
@@ -187,19 +191,30 @@ class Rewriting:
             )
             for treatment in weighed
         }
-        return self.plan_evidence(resolved, pieces, joined.unit)
+        return self.plan_evidence(resolved, pieces, joined.unit, can_nest=groups is not None)
 
-    def plan_evidence(self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int) -> Sums | None:
+    def plan_evidence(
+        self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int, *, can_nest: bool
+    ) -> Sums | None:
+        """`can_nest`: the SELECT's groups can be those of a sub-select, which errors of a clustered sample need."""
         if not self.gives_evidence(resolved):
             return None
         registered = self.resolver.design.units[unit]
-        simple = not registered.stratum and not registered.psu and registered.period_weights is None
+        clustered = bool(registered.stratum or registered.psu)
+        known = not clustered or (
+            can_nest
+            and registered.period_weights is None
+            and min(registered.psus.values(), default=0) > 1
+            and all(piece.total is not None for piece in pieces.values())
+            and all(half_of(node) or id(node) in pieces for node in own_aggregates(resolved.scope.select))
+        )
         found = plan_evidence(
             [target.res_target.val for target in resolved.scope.select.target_list],
             pieces,
             persons=registered.units - registered.excluded,
             scale=registered.scale,
-            with_errors=self.with_errors and simple,
+            with_errors=self.with_errors and known,
+            clustered=clustered,
             thresholds=self.resolver.design.low_base,
         )
         if found is None:
