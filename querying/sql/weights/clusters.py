@@ -21,6 +21,7 @@ from postgast import pg_query_pb2 as pg
 
 from querying.sql.govern import target_node
 from querying.sql.shown import column_node, text_node
+from querying.sql.stars import output_name
 from querying.sql.weights.evidence import OUTPUT, Sums, evidence_node, weighted_sum
 from querying.sql.weights.nodes import all_of
 from querying.sql.weights.pieces import name_of, sql
@@ -184,6 +185,8 @@ def add_clustered_pairs(
     new_name: Callable[[], str],
 ) -> Groups:
     """To the last output, which holds bases and totals, the covariances of the pairs of totals."""
+    for target in select.target_list:
+        target.res_target.name = target.res_target.name or output_name(target.res_target.val)[0]
     totals = [weighted_sum(weight, [total]) for total in sums.totals.values()]
     pairs = {pair: weighted_sum(weight, [list(sums.totals.values())[k] for k in pair]) for pair in sums.pairs}
     stratum = clusters.stratum
