@@ -14,6 +14,7 @@ EVENT: Final = "event"
 LEVELS: Final = (EVENT, PERSON, HOUSEHOLD)  # the finest first
 PROJECTED: Final = "projected"
 NORMALISED: Final = "normalised"
+SUPPRESS: Final = "suppress"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ WEIGHTING_SENTENCES = {
     "sample": "Unweighted: rows or values of the sample, nothing is projected.",
     "weighted": "Weighted to the population.",
 }
+WITHHELD: Final = (
+    "Rows marked ** are withheld (NULL): too few persons stand behind one of their numbers, or they would tell such a "
+    "number. Group more coarsely."
+)
 FLAG_MEANINGS: Final = {
     "**": "too few persons (or too unequal weights) to report",
     "*": "very few persons, read with great care",
@@ -77,6 +81,9 @@ def _bases(result: QueryResult) -> list[str]:
         return []
     flags = {base.flag for row in result.bases for base in row if base is not None}
     notes = [f"`{base_name(result)}`: the unweighted base."]
+    if any(base.withheld for row in result.bases for base in row if base is not None):
+        notes.append(WITHHELD)
+        flags.discard("**")
     return notes + [f"{mark}: {meaning}." for mark, meaning in FLAG_MEANINGS.items() if mark in flags]
 
 
@@ -88,7 +95,11 @@ def _base_facts(answer: Answer[QueryResult]) -> list[list[Structured | None]] | 
 
 
 def _base_fact(base: Base) -> Structured:
-    numbers = {name: value for name, value in asdict(base).items() if value is not None and value != ""}
+    if base.withheld:
+        return {"withheld": True, "flag": base.flag}
+    numbers = {
+        name: value for name, value in asdict(base).items() if value is not None and value != "" and name != "withheld"
+    }
     return {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in numbers.items()}
 
 

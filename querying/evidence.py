@@ -91,6 +91,7 @@ class Base:
     se: float | None = None
     low: float | None = None
     high: float | None = None
+    withheld: bool = False  # with the estimate: nothing of it is said
 
 
 def read_evidence(plan: EvidencePlan, text: str | None) -> tuple[Base | None, ...]:

@@ -214,7 +214,9 @@ def base_name(result: QueryResult) -> str:
 
 
 def _shown_base(base: Base | None) -> str:
-    return "" if base is None else f"{base.n} {base.flag}".strip()
+    if base is None or base.withheld:
+        return "" if base is None else base.flag
+    return f"{base.n} {base.flag}".strip()
 
 
 def _shown(column: Column, cells: Sequence[Cell], digits: int) -> Sequence[str]:

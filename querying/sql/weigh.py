@@ -8,9 +8,10 @@ from typing import Final
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
-from config.errors import WeightingUnsupported
-from datasets.design import NORMALISED, SurveyDesign
+from config.errors import BaseUnknown, WeightingUnsupported
+from datasets.design import NORMALISED, SUPPRESS, SurveyDesign
 from querying.sql.draft import Draft
+from querying.sql.raw_rows import RAW
 from querying.sql.scopes import Reading, Scope, TableUse, WithQuery
 from querying.sql.walk import locate, names, walk
 from querying.sql.weights.carrying import Carrier
@@ -34,6 +35,22 @@ ONE_FORM: Final = (
 
 def weigh(draft: Draft) -> Draft:
     """`weighting` says what was done; see docs/weighting.md for the labels."""
+    return check_bases(with_weights(draft))
+
+
+def check_bases(draft: Draft) -> Draft:
+    """Where few persons are not to be seen, an answer whose bases are not known is none."""
+    design = draft.dataset.survey_design
+    if design is None or design.low_base.action != SUPPRESS or draft.is_explain or draft.evidence is not None:
+        return draft
+    of_units = {".".join(name) for unit in design.units for name in (unit.table, *unit.carried_by)}
+    is_shown_raw = draft.query_type == RAW and draft.weighting != "weighted"
+    if is_shown_raw or of_units.isdisjoint(draft.tables):
+        return draft
+    raise BaseUnknown(f"{draft.dataset.name} withholds estimates on few persons; of this one they cannot be counted.")
+
+
+def with_weights(draft: Draft) -> Draft:
     design = draft.dataset.survey_design
     if draft.request.weighting == "off":
         return replace(draft, weighting="off")
@@ -91,6 +108,7 @@ def with_warnings(draft: Draft, rewriting: Rewriting, label: str) -> Draft:
         weight_column=", ".join(rewriting.weights) if label == "weighted" else "",
         warnings=(*draft.warnings, *rewriting.warnings),
         evidence=rewriting.evidence,
+        suppression=rewriting.suppression,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from postgast import pg_query_pb2 as pg
 
-from datasets.design import PeriodWeights
+from datasets.design import SUPPRESS, PeriodWeights
 from querying.evidence import EvidencePlan
 from querying.sql.scopes import Scope
 from querying.sql.stars import output_name
@@ -38,8 +38,10 @@ from querying.sql.weights.pieces import is_not_null
 from querying.sql.weights.refusing import Unsupported
 from querying.sql.weights.resolve import KEY_IN_SETS, Level, Resolved, Resolver
 from querying.sql.weights.rollup import groups_of, roll_up
+from querying.sql.weights.shapes import is_aggregate
 from querying.sql.weights.sources import computed, own_nodes
 from querying.sql.weights.treatment import Treatment, Way
+from querying.suppression import SuppressionPlan
 
 CUTS_THE_SAMPLE: Final = frozenset({"cume_dist", "ntile", "percent_rank"})
 NO_CUT: Final = (
@@ -76,6 +78,7 @@ class Rewriting:
     outermost: Scope | None = None  # the SELECT whose rows the caller gets, where what they rest on is wanted
     with_errors: bool = True
     evidence: EvidencePlan | None = None
+    suppression: SuppressionPlan | None = None
 
     def warn(self, warning: str) -> None:
         self.warnings.setdefault(warning)
@@ -220,6 +223,8 @@ class Rewriting:
         if found is None:
             return None
         self.evidence, sums = found
+        if self.resolver.design.low_base.action == SUPPRESS:
+            self.suppression = plan_suppression(self.resolver, resolved)
         return sums
 
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:
@@ -300,6 +305,22 @@ class Rewriting:
             value = estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause)
             node.CopyFrom(scaled(value, node.func_call, self.resolver.design.units[joined.unit].scale))
         self.estimated = True
+
+
+def plan_suppression(resolver: Resolver, resolved: Resolved) -> SuppressionPlan:
+    """Of the outputs as the caller wrote them."""
+    outputs = [target.res_target.val for target in resolved.scope.select.target_list]
+    items = {resolver.canonical(resolved.scope, item) for item in resolved.groups}
+    across = [
+        any(inner.HasField("sub_link") or inner.func_call.HasField("over") for inner in own_nodes(node))
+        for node in outputs
+    ]
+    computed_ = [
+        gone or any(is_aggregate(inner) for inner in own_nodes(node))
+        for gone, node in zip(across, outputs, strict=True)
+    ]
+    groups = [place for place, node in enumerate(outputs) if resolver.canonical(resolved.scope, node) in items]
+    return SuppressionPlan(tuple(computed_), tuple(across), resolved.has_sets, tuple(groups))
 
 
 WINDOW_SUMS: Final = frozenset(
