@@ -102,8 +102,10 @@ def read_evidence(plan: EvidencePlan, text: str | None) -> tuple[Base | None, ..
     return tuple(None if cell is None else read_cell(plan, cell, values) for cell in plan.cells)
 
 
-def read_cell(plan: EvidencePlan, cell: CellPlan, values: Sequence[float]) -> Base:
+def read_cell(plan: EvidencePlan, cell: CellPlan, values: Sequence[float]) -> Base | None:
     count, weights, squares = values[3 * cell.base : 3 * cell.base + 3]
+    if math.isnan(count):  # an outer join found no row
+        return None
     effective = weights * weights / squares if squares else 0.0
     base = (
         round(count),

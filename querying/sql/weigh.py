@@ -18,6 +18,7 @@ from querying.sql.weights.carrying import Carrier
 from querying.sql.weights.estimators import ESTIMATED
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.numeric_only import cast_numeric_only
+from querying.sql.weights.passing import givers
 from querying.sql.weights.refusing import Unsupported
 from querying.sql.weights.resolve import Level, Resolved, Resolver
 from querying.sql.weights.rewrite import VALUES_SEEN, Rewriting
@@ -78,7 +79,7 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
     selects = [resolver.resolve(scope) for scope in reversed(reading.scopes)]
     rewriting = Rewriting(resolver, Carrier(draft, resolver), with_errors=draft.request.uncertainty != "off")
     if not draft.is_explain:
-        rewriting.outermost = reading.scopes[0]
+        rewriting.givers = givers(resolver, reading, reading.scopes[0])
     treated = [treatments(resolver, one) if one.level is Level.POPULATION else [] for one in selects]
     windows = [rewriting.windows(one) for one in selects]
     if uses_weights(resolver, selects, treated, windows):
@@ -92,6 +93,7 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
         if one.level is Level.POPULATION:
             rewriting.population(one, found)
         rewriting.rows(one, windowed)
+        rewriting.pass_on(one)
     spell_stars(draft, reading, resolver, rewriting.carrier)
     if not rewriting.estimated:
         has_units = any(one.joined is not None and one.joined.kind.has_unit for one in selects)
@@ -102,13 +104,14 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
 
 
 def with_warnings(draft: Draft, rewriting: Rewriting, label: str) -> Draft:
+    given = rewriting.given.get(rewriting.resolver.reading.scopes[0])
     return replace(
         draft,
         weighting=label,
         weight_column=", ".join(rewriting.weights) if label == "weighted" else "",
         warnings=(*draft.warnings, *rewriting.warnings),
-        evidence=rewriting.evidence,
-        suppression=rewriting.suppression,
+        evidence=given.plan if given else None,
+        suppression=given.suppression if given else None,
     )
 
 

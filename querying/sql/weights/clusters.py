@@ -22,7 +22,7 @@ from postgast import pg_query_pb2 as pg
 from querying.sql.govern import target_node
 from querying.sql.shown import column_node, text_node
 from querying.sql.stars import output_name
-from querying.sql.weights.evidence import OUTPUT, Sums, evidence_node, weighted_sum
+from querying.sql.weights.evidence import Sums, evidence_node, weighted_sum
 from querying.sql.weights.nodes import all_of
 from querying.sql.weights.pieces import name_of, sql
 from querying.sql.weights.shapes import is_aggregate
@@ -108,6 +108,7 @@ def give_evidence(
     clusters: Clusters | None,
     groups: Groups | None,
     *,
+    name: str,
     new_name: Callable[[], str],
 ) -> Groups | None:
     """The last output of a SELECT whose rows are a person each and whose estimates stand in their places.
@@ -115,7 +116,7 @@ def give_evidence(
     Gives the groups as the SELECT then has them.
     """
     nested = clusters is not None and groups is not None and sums.pairs
-    select.target_list.append(target_node(evidence_node(sums, weight, with_pairs=not nested), OUTPUT))
+    select.target_list.append(target_node(evidence_node(sums, weight, with_pairs=not nested), name))
     if nested:
         assert clusters is not None
         assert groups is not None

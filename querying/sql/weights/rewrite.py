@@ -14,7 +14,6 @@ from typing import Final
 from postgast import pg_query_pb2 as pg
 
 from datasets.design import SUPPRESS, PeriodWeights
-from querying.evidence import EvidencePlan
 from querying.sql.scopes import Scope
 from querying.sql.stars import output_name
 from querying.sql.walk import names
@@ -22,6 +21,7 @@ from querying.sql.weights.carrying import Carrier, Weight, valid
 from querying.sql.weights.clusters import Groups, give_evidence, half_of, own_aggregates
 from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach, scaled
 from querying.sql.weights.evidence import (
+    OUTPUT,
     Piece,
     Sums,
     is_number,
@@ -33,6 +33,7 @@ from querying.sql.weights.grain import Kind
 from querying.sql.weights.joined import FULL, NO_KEY, PAIRS
 from querying.sql.weights.moments import EVER
 from querying.sql.weights.nodes import add_condition, all_of, any_of
+from querying.sql.weights.passing import Given, pass_on
 from querying.sql.weights.periods import Spell
 from querying.sql.weights.pieces import is_not_null
 from querying.sql.weights.refusing import Unsupported
@@ -75,10 +76,10 @@ class Rewriting:
     warnings: dict[str, None] = field(default_factory=dict)
     weights: dict[str, None] = field(default_factory=dict)  # columns used as weights
     estimated: bool = False
-    outermost: Scope | None = None  # the SELECT whose rows the caller gets, where what they rest on is wanted
+    givers: frozenset[Scope] = frozenset()  # SELECTs that say what their estimates rest on
     with_errors: bool = True
-    evidence: EvidencePlan | None = None
-    suppression: SuppressionPlan | None = None
+    given: dict[Scope, Given] = field(default_factory=dict)  # and what they say
+    output_names: dict[Scope, str] = field(default_factory=dict)
 
     def warn(self, warning: str) -> None:
         self.warnings.setdefault(warning)
@@ -169,14 +170,38 @@ class Rewriting:
             treatment.node.CopyFrom(scaled(value, treatment.call, self.resolver.design.units[treatment.unit].scale))
         if sums is not None:
             select, nested = resolved.scope.select, clusters is not None
-            given = give_evidence(select, sums, weight.node, clusters, groups, new_name=self.carrier.new_name)
+            name, new_name = self.output_name(resolved), self.carrier.new_name
+            given = give_evidence(select, sums, weight.node, clusters, groups, name=name, new_name=new_name)
             if nested and given is not None and given is not groups:
                 given.finish(select)
 
     # ── what estimates rest on ───────────────────────────────────────────────────────────────────────────────────
     def gives_evidence(self, resolved: Resolved) -> bool:
         select = resolved.scope.select
-        return resolved.scope is self.outermost and not select.distinct_clause
+        return resolved.scope in self.givers and not select.distinct_clause
+
+    def output_name(self, resolved: Resolved) -> str:
+        """Of what a SELECT says of its estimates."""
+        if resolved.scope not in self.output_names:
+            is_outermost = self.is_outermost(resolved.scope)
+            self.output_names[resolved.scope] = OUTPUT if is_outermost else self.carrier.new_name()
+        return self.output_names[resolved.scope]
+
+    def pass_on(self, resolved: Resolved) -> None:
+        """Let a SELECT that computes with estimates, row by row, say what its own outputs rest on."""
+        if resolved.level is Level.ROWS and resolved.scope in self.givers:
+            name = self.output_name(resolved)
+            found = pass_on(self.resolver, resolved.scope, self.given, name)
+            if found is not None:
+                self.give(resolved.scope, found)
+
+    def give(self, scope: Scope, found: Given) -> None:
+        self.given[scope] = found
+        if not self.is_outermost(scope):
+            self.carrier.giving.add(scope)
+
+    def is_outermost(self, scope: Scope) -> bool:
+        return scope is self.resolver.reading.scopes[0]
 
     def sums_of_rows(self, resolved: Resolved, weighed: Sequence[Treatment], groups: Groups | None) -> Sums | None:
         """Where each row is one person."""
@@ -218,13 +243,15 @@ class Rewriting:
             scale=registered.scale,
             with_errors=self.with_errors and known,
             clustered=clustered,
+            all_pairs=not self.is_outermost(resolved.scope),
             thresholds=self.resolver.design.low_base,
         )
         if found is None:
             return None
-        self.evidence, sums = found
-        if self.resolver.design.low_base.action == SUPPRESS:
-            self.suppression = plan_suppression(self.resolver, resolved)
+        evidence, sums = found
+        is_withheld = self.resolver.design.low_base.action == SUPPRESS
+        suppression = plan_suppression(self.resolver, resolved) if is_withheld else None
+        self.give(resolved.scope, Given(evidence, suppression, self.output_name(resolved)))
         return sums
 
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:

@@ -47,6 +47,7 @@ class Estimating(Protocol):
     def note_weight(self, unit: int, spell: Spell | None) -> None: ...
     def spell(self, resolved: Resolved, unit: int, *, once: bool) -> Spell | None: ...
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None: ...
+    def output_name(self, resolved: Resolved) -> str: ...
     def gives_evidence(self, resolved: Resolved) -> bool: ...
     def plan_evidence(
         self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int, *, can_nest: bool
@@ -115,7 +116,9 @@ def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment
         value = part.outer(tuple(column_node(alias, name) for name in names), person_weight)
         treatment.node.CopyFrom(scaled(value, treatment.call, registered.scale) if treatment.way.weighs else value)
     if sums is not None:
-        groups = give_evidence(select, sums, person_weight, clusters, groups, new_name=carrier.new_name) or groups
+        name = rewriting.output_name(resolved)
+        nested = give_evidence(select, sums, person_weight, clusters, groups, name=name, new_name=carrier.new_name)
+        groups = nested or groups
     groups.finish(select)
     return True
 

@@ -64,14 +64,10 @@ def expected_of(case: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
     return {tuple(text_of(row[key]) for key in case["key_columns"]): row for row in case["expected"]}
 
 
-LATER = ("pn19",)  # bases are not passed through a CTE yet
 WITH_BASES = [
     case
     for case in CASES
-    if case["id"] not in LATER
-    and case["action"] == "rewrite"
-    and folder_of(case) in VALID
-    and any("base.n" in row for row in case["expected"])
+    if case["action"] == "rewrite" and folder_of(case) in VALID and any("base.n" in row for row in case["expected"])
 ]
 
 
