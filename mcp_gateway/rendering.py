@@ -134,6 +134,9 @@ def _facts(answer: Answer[QueryResult], show_sql: bool = False) -> Structured:
     }
     if answer.plan.weight_column:
         facts["weight"] = answer.plan.weight_column
+    if any(base.se is not None for row in answer.value.bases for base in row if base is not None):
+        assert answer.plan.evidence is not None
+        facts["standard_errors"] = "strata and PSUs" if answer.plan.evidence.clustered else "weights only"
     if show_sql:
         facts["sql_executed"] = answer.plan.sql
     if answer.shown.truncated_by:

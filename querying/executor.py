@@ -165,7 +165,8 @@ def with_bases(result: QueryResult, plan: EvidencePlan, suppression: Suppression
     bases = tuple(read_evidence(plan, row[-1]) for row in result.cells)
     cells = tuple(row[:-1] for row in result.cells)
     if suppression is not None:
-        cells, bases = suppress(suppression, cells, bases)
+        is_cut = suppression.is_cut or result.truncated
+        cells, bases = suppress(replace(suppression, is_cut=is_cut), cells, bases)
     return replace(result, columns=result.columns[:-1], cells=cells, bases=bases)
 
 

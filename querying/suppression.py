@@ -2,7 +2,8 @@
 
 A row is withheld where the base of one of its estimates is too small: all that is computed in it. Then
 
-- columns with window functions or sub-selects are withheld in every row: they speak of other rows, or of all;
+- columns with window functions are withheld in every row: they speak of other rows, or of all. Where rows were cut off
+  (LIMIT, a filter around), a withheld one may be among these, so such columns always are;
 - under grouping sets, rows that may hold the same persons are withheld: the totals over a withheld row.
 
 So whoever is in a withheld row is in no number that is left. Withheld rows stand last, whatever they were ordered by.
@@ -26,13 +27,14 @@ Bases = tuple[Base | None, ...]
 @dataclass(frozen=True, slots=True)
 class SuppressionPlan:
     """By output column: whether it is computed, and whether out of other rows. `groups` are columns that show an item
-    of GROUP BY, where grouping sets make rows that hold each other.
+    of GROUP BY, where grouping sets make rows that hold each other. `is_cut`: not all rows are there.
     """
 
     computed: tuple[bool, ...]
     across: tuple[bool, ...]
     has_sets: bool = False
     groups: tuple[int, ...] = ()
+    is_cut: bool = False
 
 
 def suppress(
@@ -40,7 +42,7 @@ def suppress(
 ) -> tuple[tuple[Cells, ...], tuple[Bases, ...]]:
     """The rows with None for what is withheld, and `WITHHELD` as its base."""
     weak = [is_weak(row) for row in bases]
-    if not any(weak):
+    if not any(weak) and not (plan.is_cut and any(plan.across)):
         return tuple(cells), tuple(bases)
     low = [row for row, is_low in zip(cells, weak, strict=True) if is_low]
     hidden = [

@@ -48,7 +48,23 @@ def check_bases(draft: Draft) -> Draft:
     is_shown_raw = draft.query_type == RAW and draft.weighting != "weighted"
     if is_shown_raw or of_units.isdisjoint(draft.tables):
         return draft
-    raise BaseUnknown(f"{draft.dataset.name} withholds estimates on few persons; of this one they cannot be counted.")
+    raise base_unknown(draft)
+
+
+def check_known(draft: Draft, rewriting: Rewriting, selects: list[Resolved], treated: list[list[Treatment]]) -> None:
+    """Where few persons are not to be seen, every estimate of the statement is one whose base is looked at."""
+    design = draft.dataset.survey_design
+    if design is None or design.low_base.action != SUPPRESS or draft.is_explain:
+        return
+    for one, found in zip(selects, treated, strict=True):
+        kind = one.joined.kind if one.joined is not None else Kind.PLAIN
+        of_estimates = kind is Kind.CELL or (one.level is Level.POPULATION and found)
+        if of_estimates and one.scope not in rewriting.given:
+            raise base_unknown(draft)
+
+
+def base_unknown(draft: Draft) -> BaseUnknown:
+    return BaseUnknown(f"{draft.dataset.name} withholds estimates on few persons; of these they cannot be counted.")
 
 
 def with_weights(draft: Draft) -> Draft:
@@ -94,6 +110,7 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
             rewriting.population(one, found)
         rewriting.rows(one, windowed)
         rewriting.pass_on(one)
+    check_known(draft, rewriting, selects, treated)
     spell_stars(draft, reading, resolver, rewriting.carrier)
     if not rewriting.estimated:
         has_units = any(one.joined is not None and one.joined.kind.has_unit for one in selects)

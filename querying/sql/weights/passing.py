@@ -20,7 +20,7 @@ from querying.sql.walk import names
 from querying.sql.weights.evidence import Leaf, cells_within, formula_over, totals_of
 from querying.sql.weights.pieces import sql
 from querying.sql.weights.resolve import Level, Resolver
-from querying.sql.weights.shapes import is_aggregate
+from querying.sql.weights.shapes import is_aggregate, is_limited
 from querying.sql.weights.sources import own_nodes
 from querying.sql.weights.stars import written_out
 from querying.suppression import SuppressionPlan
@@ -116,7 +116,7 @@ def pass_on(resolver: Resolver, scope: Scope, given: Mapping[Scope, Given], name
             (k + first, m + first) for each, first in zip(plans, starts(plans), strict=True) for k, m in each.pairs
         ),
     )
-    return Given(plan, suppression_of(outputs, found, sources), name)
+    return Given(plan, suppression_of(scope, outputs, found, sources), name)
 
 
 def alike(plans: list[EvidencePlan]) -> bool:
@@ -203,7 +203,7 @@ def merged(relations: list[str], sources: list[tuple[Relation, Given]]) -> pg.No
 
 # ── suppression ──────────────────────────────────────────────────────────────────────────────────────────────
 def suppression_of(
-    outputs: list[pg.Node], found: list[list[Read]], sources: list[tuple[Relation, Given]]
+    scope: Scope, outputs: list[pg.Node], found: list[list[Read]], sources: list[tuple[Relation, Given]]
 ) -> SuppressionPlan | None:
     inner = [one.suppression for _, one in sources]
     if any(one is None for one in inner):
@@ -222,4 +222,6 @@ def suppression_of(
         for place, (node, reading) in enumerate(zip(outputs, found, strict=True))
         if node.HasField("column_ref") and any(one.place in plans[one.relation].groups for one in reading)
     )
-    return SuppressionPlan(tuple(computed), tuple(across), any(each.has_sets for each in plans), shown)
+    is_whole = len(scope.relations) == 1 and not scope.select.HasField("where_clause") and not is_limited(scope)
+    is_cut = not is_whole or any(each.is_cut for each in plans)
+    return SuppressionPlan(tuple(computed), tuple(across), any(each.has_sets for each in plans), shown, is_cut)

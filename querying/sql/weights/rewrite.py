@@ -39,7 +39,7 @@ from querying.sql.weights.pieces import is_not_null
 from querying.sql.weights.refusing import Unsupported
 from querying.sql.weights.resolve import KEY_IN_SETS, Level, Resolved, Resolver
 from querying.sql.weights.rollup import groups_of, roll_up
-from querying.sql.weights.shapes import is_aggregate
+from querying.sql.weights.shapes import is_aggregate, is_limited
 from querying.sql.weights.sources import computed, own_nodes
 from querying.sql.weights.treatment import Treatment, Way
 from querying.suppression import SuppressionPlan
@@ -347,7 +347,8 @@ def plan_suppression(resolver: Resolver, resolved: Resolved) -> SuppressionPlan:
         for gone, node in zip(across, outputs, strict=True)
     ]
     groups = [place for place, node in enumerate(outputs) if resolver.canonical(resolved.scope, node) in items]
-    return SuppressionPlan(tuple(computed_), tuple(across), resolved.has_sets, tuple(groups))
+    is_cut = is_limited(resolved.scope)
+    return SuppressionPlan(tuple(computed_), tuple(across), resolved.has_sets, tuple(groups), is_cut)
 
 
 WINDOW_SUMS: Final = frozenset(

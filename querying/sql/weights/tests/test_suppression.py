@@ -105,6 +105,7 @@ def answer(sql: str, dataset: DatasetSpec, session: psycopg.Connection) -> tuple
         (*planned.suppression.across, False),
         planned.suppression.has_sets,
         planned.suppression.groups,
+        planned.suppression.is_cut,
     )
     shown, _ = suppress(wider, numbered, [(*row, None) for row in bases])
     by_place = {row[-1]: row[:-1] for row in shown}
@@ -162,6 +163,23 @@ def test_some_numbers_are_withheld_and_some_are_left(panel: DatasetSpec, session
     assert (None, None, None) in withheld
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT nccs, count(*) AS people, lag(count(*)) OVER (ORDER BY nccs) AS w FROM panel_users GROUP BY 1 LIMIT 2",
+        "WITH m AS (SELECT nccs, count(*) AS people, lag(count(*)) OVER (ORDER BY nccs) AS w FROM panel_users "
+        "GROUP BY 1) SELECT * FROM m WHERE nccs = 'A'",
+    ],
+)
+def test_withholds_what_may_be_of_a_row_that_was_cut_off(
+    sql: str, panel: DatasetSpec, session: psycopg.Connection
+) -> None:
+    _, shown = answer(sql, withholding(panel, 2), session)
+
+    assert shown
+    assert all(people is not None and window is None for _, people, window in shown)
+
+
 # ── what cannot be counted is refused ────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("sql", "weighting"),
@@ -172,6 +190,18 @@ def test_some_numbers_are_withheld_and_some_are_left(panel: DatasetSpec, session
         ("SELECT count(DISTINCT app) FROM panel_events", "auto"),
         (
             "SELECT gender, count(*) FROM panel_users GROUP BY gender UNION SELECT 'all', count(*) FROM panel_users",
+            "auto",
+        ),
+        ("SELECT count(*), (SELECT count(*) FROM panel_users WHERE state = 'Goa') FROM panel_users", "auto"),
+        ("WITH m AS (SELECT nccs, count(*) AS n FROM panel_users GROUP BY 1) SELECT max(n) FROM m", "auto"),
+        (
+            "WITH m AS (SELECT nccs, count(*) AS n FROM panel_users GROUP BY 1) "
+            "SELECT nccs, n, (SELECT min(n) FROM m) FROM m WHERE nccs = 'A'",
+            "auto",
+        ),
+        (
+            "SELECT a.n, b.n FROM (SELECT count(*) AS n FROM panel_users) AS a, "
+            "(SELECT count(*) AS n FROM panel_users WHERE state = 'Goa' UNION ALL SELECT 1) AS b",
             "auto",
         ),
         ("SELECT user_id, count(*) OVER (PARTITION BY state) FROM panel_users", "auto"),
