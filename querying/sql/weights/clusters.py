@@ -22,7 +22,7 @@ from postgast import pg_query_pb2 as pg
 from querying.sql.govern import target_node
 from querying.sql.shown import column_node, text_node
 from querying.sql.stars import output_name
-from querying.sql.weights.evidence import Sums, evidence_node, weighted_sum
+from querying.sql.weights.evidence import Sums, evidence_node, text_of, weighted_sum
 from querying.sql.weights.nodes import all_of
 from querying.sql.weights.pieces import name_of, sql
 from querying.sql.weights.shapes import is_aggregate
@@ -170,10 +170,6 @@ def nest(
     outer = groups.within(alias)
     select.group_clause.extend(outer.clause)
     return alias, outer, made
-
-
-def text_of(node: pg.Node) -> bytes:
-    return bytes(node.SerializeToString(deterministic=True))
 
 
 def add_clustered_pairs(

@@ -46,9 +46,7 @@ class Total:
 
     @property
     def text(self) -> bytes:
-        return b"|".join(
-            node.SerializeToString(deterministic=True) if node is not None else b"" for node in (self.value, self.where)
-        )
+        return b"|".join(map(text_of, (self.value, self.where)))
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Sums:
     pairs: dict[tuple[int, int], None] = field(default_factory=dict)
 
     def base(self, where: pg.Node | None) -> int:
-        text = where.SerializeToString(deterministic=True) if where is not None else b""
+        text = text_of(where)
         self.bases.setdefault(text, where)
         return list(self.bases).index(text)
 
@@ -265,19 +263,80 @@ def plan_evidence(
 
 def evidence_node(sums: Sums, weight: pg.Node, *, with_pairs: bool = True) -> pg.Node:
     """float8[], over rows that are a person each."""
+    totals = list(sums.totals.values())
+    moments = moments_of(totals, weight) if with_pairs else {}
     values: list[pg.Node] = []
     for where in sums.bases.values():
-        values += [
-            sql("$1::float8", part("count($1)", weight, where=where)),
-            part("sum($1)", weight, where=where),
-            part("sum($1 * $1)", weight, where=where),
-        ]
-    totals = list(sums.totals.values())
-    values += [weighted_sum(weight, [total]) for total in totals]
+        known = moments.get(text_of(where))
+        values += known.of_base if known else base_of(weight, where)
+    values += [known_total(total, moments) or weighted_sum(weight, [total]) for total in totals]
     if with_pairs:
-        values += [weighted_sum(weight, [totals[k], totals[m]]) for k, m in sums.pairs]
+        pairs = [(totals[k], totals[m]) for k, m in sums.pairs]
+        values += [known_pair(*pair, moments) or weighted_sum(weight, pair) for pair in pairs]
     array = pg.Node(a_array_expr=pg.A_ArrayExpr(elements=values, location=-1))
     return sql("$1::float8[]", array)
+
+
+def base_of(weight: pg.Node, where: pg.Node | None) -> list[pg.Node]:
+    count = sql("$1::float8", part("count($1)", weight, where=where))
+    return [count, part("sum($1)", weight, where=where), part("sum($1 * $1)", weight, where=where)]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums of w, of z = w * value, and of their products, out of one pass of regr_...(w, z), whose state is shared.
+
+    Half as many computations for each row as six sums take, and a value is cast once.
+    """
+
+    total: Total
+    weight: pg.Node
+
+    def of(self, name: str) -> pg.Node:
+        assert self.total.value is not None
+        z = sql("$1 * $2", self.weight, self.total.value)
+        return part(f"regr_{name}($1, $2)", self.weight, z, where=self.total.where)
+
+    @property
+    def of_base(self) -> list[pg.Node]:
+        return [sql("$1::float8", self.of("count")), self.sum("avgy"), self.products("syy", "avgy", "avgy")]
+
+    def sum(self, mean: str) -> pg.Node:
+        return sql("$1 * $2", self.of("count"), self.of(mean))
+
+    def products(self, centred: str, one: str, other: str) -> pg.Node:
+        return sql("$1 + $2 * $3 * $4", self.of(centred), self.of("count"), self.of(one), self.of(other))
+
+
+def moments_of(totals: Sequence[Total], weight: pg.Node) -> dict[bytes, Moments]:
+    """Of the first value among those with the same condition."""
+    found: dict[bytes, Moments] = {}
+    for total in totals:
+        if total.value is not None:
+            found.setdefault(text_of(total.where), Moments(total, weight))
+    return found
+
+
+def known_total(total: Total, moments: Mapping[bytes, Moments]) -> pg.Node | None:
+    known = moments.get(text_of(total.where))
+    if known is None or (total.value is not None and total.text != known.total.text):
+        return None
+    return known.sum("avgy" if total.value is None else "avgx")
+
+
+def known_pair(one: Total, other: Total, moments: Mapping[bytes, Moments]) -> pg.Node | None:
+    known = moments.get(text_of(one.where))
+    if known is None or text_of(other.where) != text_of(one.where):
+        return None
+    values = [total for total in (one, other) if total.value is not None]
+    if any(total.text != known.total.text for total in values):
+        return None
+    names_ = (("syy", "avgy", "avgy"), ("sxy", "avgx", "avgy"), ("sxx", "avgx", "avgx"))
+    return known.products(*names_[len(values)])
+
+
+def text_of(node: pg.Node | None) -> bytes:
+    return bytes(node.SerializeToString(deterministic=True)) if node is not None else b""
 
 
 def weighted_sum(weight: pg.Node, totals: Sequence[Total]) -> pg.Node:
