@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
+from django.test import Client
 from dramatiq import Worker
 
 from config.errors import DatasetNotFound, InvalidRequest, NameTaken, QueryTimeout, SourceUnreachable
@@ -461,3 +463,119 @@ def test_the_command_suggests_with_bases(survey: Dataset) -> None:
 
     assert found[0]["base"] == max(one["base"] for one in found)
     assert parse_conditions(found[0]["where"]) == suggest_personas(survey)[0].where
+
+
+# ── the admin ────────────────────────────────────────────────────────────────────────────────────────────────
+ADD = "/admin/datasets/persona/add/"
+LIST = "/admin/datasets/persona/"
+
+
+@pytest.fixture
+def staff(survey: Dataset) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("asha", "asha@example.org", "pw"))
+    return client
+
+
+def sent(dataset: Dataset, name: str, where: object, **fields: str) -> dict[str, str]:
+    values = {"dataset": str(dataset.pk), "name": name, "where": json.dumps(where), "description": "", **fields}
+    return {f"persona-{field}": value for field, value in values.items()}
+
+
+def suggestions_of(page: Any) -> list[dict[str, str]]:  # Any: the stubs' private answer type
+    return list(page.context["suggestions"])
+
+
+def test_a_persona_is_written_changed_and_deleted_in_the_admin(staff: Client, survey: Dataset) -> None:
+    added = staff.post(ADD, sent(survey, "Women", FEMALE, description="All of them"), follow=True)
+    assert added.redirect_chain == [(LIST, 302)]
+    assert "gender = Female" in added.content.decode()
+    row = Persona.objects.get()
+    assert (row.created_by, row.description) == ("asha", "All of them")
+    assert list(live().personas) == ["Women"]
+
+    staff.post(f"{LIST}{row.pk}/change/", sent(survey, "Young women", YOUNG_WOMEN))
+    assert live().personas == {"Young women": parse_conditions(YOUNG_WOMEN)}
+
+    staff.post(f"{LIST}{row.pk}/delete/", {"post": "yes"})
+    assert (live().personas, Persona.objects.count()) == ({}, 0)
+
+
+def test_selected_personas_are_deleted_through_the_service(staff: Client, survey: Dataset) -> None:
+    save_persona(survey.pk, "Women", FEMALE, actor="ana")
+
+    chosen = [str(Persona.objects.get().pk)]
+    staff.post(LIST, {"action": "delete_selected", "_selected_action": chosen, "post": "yes"})
+
+    assert live().personas == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "field", "message"),
+    [
+        ("p", [{"column": "email", "value": "x"}], "where", "email is hidden or masked"),
+        ("p", [{"column": "gender", "op": "~"}], "where", "is unknown"),
+        ("p", "women", "where", "is no list"),
+        ("p", [], "where", "is everybody"),
+        ("women", FEMALE, "name", "has a persona women already"),
+        ("a,b", FEMALE, "name", "without a comma"),
+    ],
+)
+def test_what_is_wrong_with_a_persona_stands_at_its_field(
+    staff: Client, survey: Dataset, name: str, where: object, field: str, message: str
+) -> None:
+    save_persona(survey.pk, "Women", YOUNG_WOMEN, actor="ana")
+
+    page = staff.post(ADD, sent(survey, name, where))
+
+    errors = page.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert message in errors[field][0]
+    assert list(live().personas) == ["Women"]
+
+
+def test_a_suggestion_is_kept_with_one_button(staff: Client, survey: Dataset) -> None:
+    url = f"/admin/datasets/dataset/{survey.pk}/personas/"
+    first = suggestions_of(staff.get(url))[0]
+
+    kept = staff.post(url, {"name": first["name"], "where": first["where"]}, follow=True)
+
+    assert f"{first['name']} is kept" in kept.content.decode()
+    assert first["name"] in live().personas
+    assert first["name"] not in [one["name"] for one in suggestions_of(kept)]
+    shown = staff.get(f"/admin/datasets/dataset/{survey.pk}/change/").content.decode()
+    assert url in shown
+    assert first["conditions"] in shown
+
+
+def test_the_page_of_suggestions_says_why_there_are_none(staff: Client, survey: Dataset) -> None:
+    Dataset.objects.filter(pk=survey.pk).update(connection=seal_dsn("postgresql://nobody:x@127.0.0.1:1/none"))
+
+    page = staff.get(f"/admin/datasets/dataset/{survey.pk}/personas/")
+
+    assert page.status_code == 200
+    assert "cannot be reached" in page.content.decode()
+
+
+def test_who_may_only_look_keeps_nothing(survey: Dataset) -> None:
+    viewer = User.objects.create_user("vera", "vera@example.org", "pw", is_staff=True)
+    viewer.user_permissions.add(*Permission.objects.filter(codename__in=["view_dataset", "view_persona"]))
+    save_persona(survey.pk, "Women", FEMALE, actor="ana")
+    client = Client()
+    client.force_login(viewer)
+
+    assert client.get(LIST).status_code == 200
+    assert client.get(ADD).status_code == 403
+    assert (
+        client.post(f"/admin/datasets/dataset/{survey.pk}/personas/", {"name": "x", "where": "[]"}).status_code == 403
+    )
+
+
+def test_the_list_tells_which_personas_are_live(staff: Client, survey: Dataset) -> None:
+    save_persona(survey.pk, "Women", FEMALE, actor="ana")
+    assert "ma-badge--success" in staff.get(LIST).content.decode()
+
+    set_survey_design(survey.pk, DESIGN.replace("gender, ", ""), actor="ana")
+
+    assert "Not live" in staff.get(LIST).content.decode()
+    assert "Does not fit" in staff.get(f"/admin/datasets/dataset/{survey.pk}/change/").content.decode()
