@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
@@ -21,7 +22,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from config.admin_base import Fieldsets, GatewayAdmin, actor_of, ago, attempt, badge, show_error
 from config.errors import GatewayError, NameTaken
 from datasets.admin.catalogue import TableOf, dataset_link
-from datasets.admin.json_fields import JsonField, Pretty
+from datasets.admin.json_fields import JsonField
 from datasets.conditions import document_of, parse_conditions, render_conditions
 from datasets.models import Dataset, Persona
 from datasets.personas import check_written, delete_persona, list_personas, save_persona, suggest_personas
@@ -39,10 +40,21 @@ HELP = (
 )
 
 
+class ConditionsField(JsonField):
+    """Conditions as JSON, one a line."""
+
+    def prepare_value(self, value: Any) -> Any:  # Any: JSON, or text as it was typed
+        try:
+            lines = [json.dumps(each, ensure_ascii=False) for each in document_of(parse_conditions(value))]
+        except GatewayError:
+            return super().prepare_value(value)
+        return "[\n  " + ",\n  ".join(lines) + "\n]"
+
+
 class PersonaForm(RowForm):
     prefix = "persona"  # the theme takes a field that is sent as "dataset" for one of its own
     dataset = forms.ModelChoiceField(Dataset.objects.filter(deleted_at=None), widget=UnfoldAdminSelectWidget())
-    where = JsonField(label="Conditions", help_text=HELP, empty=[])
+    where = ConditionsField(label="Conditions", help_text=HELP, empty=[], rows=8)
 
     class Meta:
         model = Persona
@@ -164,7 +176,7 @@ def _suggestions(request: HttpRequest, dataset: Dataset) -> Context:
         {
             "name": one.name,
             "conditions": render_conditions(one.where),
-            "where": Pretty().encode(document_of(one.where)),
+            "where": json.dumps(document_of(one.where)),
             "base": f"{one.base:,}",
         }
         for one in found
