@@ -101,8 +101,9 @@ api = NinjaAPI(
 )
 
 
-def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
+def refuse(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """The door's mapper."""
+    assert isinstance(error, Exception)  # ninja's type has its class too
     return Refused(translate(error, request.path))
 
 

@@ -14,10 +14,11 @@ from django.core.asgi import get_asgi_application
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from config.api import MAX_BODY_BYTES, PROBLEM_TYPE
+from config.api import PROBLEM_TYPE
 from datasets.keys import create_api_key, revoke_api_key
 from datasets.models import ApiKey, Dataset
 from logs_analytics.models import QueryLog
+from mcp_gateway.server import MAX_BODY_BYTES
 from querying.engine import Engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
