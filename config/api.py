@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
+from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import uuid4
 
@@ -57,7 +58,10 @@ class ApiKeyAuth(HttpBearer):
         return await self.authenticate(request, token.strip()) if scheme.lower() == self.openapi_scheme else None
 
     async def authenticate(self, request: HttpRequest, token: str) -> KeySpec | None:
-        return verify_token(token, engine_of(request).catalog.keys, now=datetime.now(UTC))
+        engine = engine_of(request)
+        if engine.load_error and not engine.catalog.version:  # no key is known yet, so none is wrong
+            raise NotConfigured("The catalog could not be loaded yet.", hint="See /readyz; try again in a few seconds.")
+        return verify_token(token, engine.catalog.keys, now=datetime.now(UTC))
 
 
 class StrictParser(Parser):
@@ -206,6 +210,8 @@ def render_problem(error: GatewayError, *, instance: str = "") -> HttpResponse:
     response = HttpResponse(body, status=error.status, content_type=PROBLEM_TYPE)
     if isinstance(error, Unauthenticated):
         response["WWW-Authenticate"] = "Bearer"
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "2"
     return response
 
 

@@ -9,8 +9,10 @@ import os
 import secrets
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -149,6 +151,20 @@ async def test_the_api_says_the_same_as_the_mcp_endpoint(urls: tuple[str, str], 
         assert told == {name: result.structured_content[name] for name in told}
     assert (weighted["weighting"], plain["weighting"]) == ("weighted", "off")
     assert sum(row[1] for row in plain["rows"]) == 1500
+
+
+def test_the_api_refuses_no_key_while_it_knows_none(tmp_path: Path) -> None:
+    nowhere = Product(tmp_path, build_environment(METADATA_DATABASE_URL="postgresql://none:none@127.0.0.1:1/none"))
+    try:
+        url = nowhere.start_web("daphne")
+
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(url, "mcpa_x_y", {"dataset": "panel_in", "sql": "SELECT 1"})
+    finally:
+        nowhere.stop()
+
+    assert (refused.value.code, refused.value.headers["Content-Type"]) == (503, "application/problem+json")
+    assert json.load(refused.value)["code"] == "not_configured"
 
 
 def post(url: str, key: str, body: dict[str, Any]) -> Any:  # Any: JSON
