@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.decorators import decorate_view
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 from ninja.security import HttpBearer
@@ -94,7 +95,18 @@ class Refused(HttpResponse):
         self.error = error
 
 
-api = NinjaAPI(
+class GatewayApi(NinjaAPI):
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:  # Any: ninja's own
+        """ninja's, where failures would have the media type of answers."""
+        schema = super().get_openapi_schema(**options)
+        for operation in (operation for path in schema["paths"].values() for operation in path.values()):
+            for status, response in operation["responses"].items():
+                if int(status) >= HTTPStatus.BAD_REQUEST:
+                    response["content"] = {PROBLEM_TYPE: response["content"].pop("application/json")}
+        return schema
+
+
+api = GatewayApi(
     title="MCP Analytics Server",
     version=VERSION,
     description=DESCRIPTION,
@@ -277,7 +289,11 @@ class QueryAnswer(Schema):
 
 
 @api.post(
-    "/v1/query/execute", response={200: QueryAnswer, FAILURES: Problem}, operation_id="execute_query", tags=["query"]
+    "/v1/query/execute",
+    response={200: QueryAnswer, FAILURES: Problem},
+    operation_id="execute_query",
+    summary="Run a query",
+    tags=["query"],
 )
 @decorate_view(on_record("execute_query"))
 async def execute_query(request: HttpRequest, question: Question) -> Json | HttpResponse:

@@ -17,6 +17,7 @@ from pytest_django.fixtures import Settings
 from config.api import PROBLEM_TYPE
 from datasets.keys import create_api_key, revoke_api_key
 from datasets.models import ApiKey, Dataset
+from logs_analytics.admin import DoorFilter
 from logs_analytics.models import QueryLog
 from mcp_gateway.server import MAX_BODY_BYTES
 from querying.engine import Engine
@@ -91,6 +92,7 @@ async def test_is_in_the_log_like_every_question(http: httpx2.AsyncClient) -> No
 
     row = await QueryLog.objects.aget()
     assert str(row.id) == answer["id"]
+    assert row.door in dict(DoorFilter.choices_shown)
     assert (row.door, row.tool, row.outcome, row.person, row.api_key) == (
         "rest",
         "execute_query",
@@ -254,4 +256,6 @@ async def test_the_documentation_is_served_without_a_key_and_without_other_serve
     assert operation["security"] == [{"ApiKeyAuth": []}]
     assert schema["components"]["securitySchemes"]["ApiKeyAuth"] == {"type": "http", "scheme": "bearer"}
     assert {"200", "401", "403", "503"} <= set(operation["responses"])
+    assert list(operation["responses"]["403"]["content"]) == [PROBLEM_TYPE]
+    assert list(operation["responses"]["200"]["content"]) == ["application/json"]
     assert "shop" not in json.dumps(schema)
