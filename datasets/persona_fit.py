@@ -5,6 +5,7 @@ The dataset is one caller's (`as_seen_by`), so that what is hidden from them or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from datasets.policies import MOMENTS, NUMBERS, TEXTS
 if TYPE_CHECKING:
     from datasets.catalog import ColumnSpec, DatasetSpec, TableSpec
 
+PLAIN_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 LONGEST_NAME: Final = 80
 MOST_NAMED: Final = 40
 ENUM, TEXT, NUMBER, MOMENT, BOOLEAN, OTHER = "enum", "text", "number", "date", "boolean", "other"
@@ -105,18 +107,24 @@ def attribute_names(dataset: DatasetSpec) -> list[str]:
 
 
 def find_attribute(written: str, dataset: DatasetSpec) -> Attribute:
-    """The attribute of that name; one in a unit's own table comes before its copies elsewhere."""
+    """The attribute of that name; a column of a unit's own table stands before its copies elsewhere, also if hidden."""
     found = [attribute for attribute in attributes_of(dataset) if written in attribute.spellings]
-    units = dataset.survey_design.units if dataset.survey_design else ()
-    homes = [unit.table for unit in units if unit.level in (PERSON, HOUSEHOLD)]
-    at_home = [each for each in found if (each.table.schema, each.table.name) in homes]
-    chosen = at_home or found
+    homes = home_tables(dataset)
+    is_at_home = any(column.name == written for table in homes for column in table.columns)
+    chosen = [each for each in found if each.table in homes] if is_at_home else found
     if not chosen:
         raise _no_attribute(written, dataset)
     if len(chosen) > 1:
         places = [f"{each.table.qualified_name}.{each.column.name}" for each in chosen]
         raise InvalidRequest(f"{written} stands in several tables.", hint=f"Write {' or '.join(places)}.")
     return chosen[0]
+
+
+def home_tables(dataset: DatasetSpec) -> list[TableSpec]:
+    """The tables with a row for each person or household."""
+    units = dataset.survey_design.units if dataset.survey_design else ()
+    names = {unit.table for unit in units if unit.level in (PERSON, HOUSEHOLD)}
+    return [table for table in dataset.tables if (table.schema, table.name) in names]
 
 
 def _no_attribute(written: str, dataset: DatasetSpec) -> InvalidRequest:
@@ -179,7 +187,7 @@ def is_moment(text: str) -> bool:
         datetime.fromisoformat(text)
     except ValueError:
         return False
-    return True
+    return bool(PLAIN_DATE.match(text))  # Python reads weeks too (2026-W05), PostgreSQL does not
 
 
 def check_class(value: Scalar, condition: Condition, column: ColumnSpec) -> None:

@@ -176,6 +176,7 @@ def test_a_name_that_a_list_could_not_tell_is_refused(survey: Dataset, name: str
         ({"column": "age", "value": True}, "True does not fit age", "a number"),
         ({"column": "age", "op": "like", "value": "1%"}, "like does not fit age", "= != in between is_null"),
         ({"column": "born", "value": "yesterday"}, "'yesterday' does not fit born", "a date"),
+        ({"column": "born", "value": "2026-W05"}, "'2026-W05' does not fit born", "a date"),
         ({"column": "heavy", "value": "yes"}, "'yes' does not fit heavy", "true or false"),
         ({"column": "town", "op": "like", "value": "M%"}, "like does not fit town", "= != in is_null"),
         ({"column": "nccs", "value": "A1"}, "nccs shows A1 as part of A.", "Write A"),
@@ -307,16 +308,21 @@ async def test_describe_dataset_names_the_personas(survey: Dataset, engine: Engi
 def test_a_caller_hears_of_no_persona_over_a_column_that_is_hidden_from_them(survey: Dataset) -> None:
     save_persona(survey.pk, "Women", FEMALE, actor="ana")
     save_persona(survey.pk, "Grown", [{"column": "age", "op": "between", "value": [25, 34]}], actor="ana")
-    hidden = {"column": "public.people.gender", "show": "hidden", "groups": ["partners"]}
-    Dataset.objects.filter(pk=survey.pk).update(policies={"columns": [hidden]})
+    save_persona(survey.pk, "Rich", [{"column": "nccs", "op": "=", "value": "A"}], actor="ana")
+    save_persona(survey.pk, "Rich visitors", [{"column": "visits.nccs", "op": "=", "value": "A"}], actor="ana")
+    hidden = [
+        {"column": f"public.people.{name}", "show": "hidden", "groups": ["partners"]} for name in ("gender", "nccs")
+    ]
+    Dataset.objects.filter(pk=survey.pk).update(policies={"columns": hidden})
     approve_dataset(survey.pk, actor="ana")
 
     partner = as_seen_by(Principal(groups=frozenset({"partners"})), live(), merges={})
     analyst = as_seen_by(Principal(), live(), merges={})
 
-    assert list(partner.personas) == ["Grown"]
+    # a bare name means the person's own column, never a copy elsewhere that happens to be visible
+    assert list(partner.personas) == ["Grown", "Rich visitors"]
     assert "Women" not in render_description(partner, partner.tables)
-    assert list(analyst.personas) == ["Grown", "Women"]
+    assert list(analyst.personas) == ["Grown", "Rich", "Rich visitors", "Women"]
 
 
 def test_conditions_are_told_in_words() -> None:
