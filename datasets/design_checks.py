@@ -6,7 +6,6 @@ of a caller's text is sent.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +13,15 @@ from typing import Any, Final
 
 import asyncpg
 
-from config.errors import QueryTimeout, SourceUnavailable
-from datasets.connections import ConnectionTarget, open_session, set_locally
+from datasets.check_sessions import STATEMENT_TIMEOUT_MS, open_check
+from datasets.connections import ConnectionTarget
 from datasets.design import PeriodWeights, SurveyDesign, TableName, Unit
 from datasets.design_report import EXTREME, CarriedFacts, DesignReport, PeriodFacts, UnitFacts, WeightFacts
 
-STATEMENT_TIMEOUT_MS: Final = 60_000
 CARRIED_TIMEOUT_MS: Final = 20_000
-CHECK_TIMEOUT_S: Final = 180
+IF_SLOW: Final = "Put an index on the keys, or name tables that hold fewer rows, then confirm again."
 KEY, WEIGHT, PERIODS, STRATA = "key", "weight", "period_weights", "strata"
 MOST_STRATA: Final = 2_000  # their sizes stand in every statement
-SETTINGS: Final = {
-    "default_transaction_read_only": "on",
-    "search_path": "pg_catalog",
-    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-    "lock_timeout": "2000",
-}
 
 Row = Any  # Any: an asyncpg record
 
@@ -48,35 +40,9 @@ async def check_design(target: ConnectionTarget, design: SurveyDesign) -> tuple[
 
     Raises `QueryTimeout`, `SourceUnavailable`, or a `PreflightError` where there is no connection.
     """
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return await _check(target, design)
-    except (TimeoutError, asyncpg.QueryCanceledError):
-        raise QueryTimeout(
-            "The check of the survey design did not finish in time.",
-            hint="Put an index on the keys, or name tables that hold fewer rows, then confirm again.",
-        ) from None
-    except asyncpg.PostgresError as error:
-        # SQLSTATE only: a message may quote values
-        raise SourceUnavailable(
-            f"The check of the survey design failed with SQLSTATE {error.sqlstate}.",
-            hint="Check the role's rights and the database's log.",
-            sqlstate=error.sqlstate,
-        ) from None
-    except (OSError, asyncpg.InterfaceError):
-        raise SourceUnavailable(f"The connection to {target.host}:{target.port} broke during the check.") from None
-
-
-async def _check(target: ConnectionTarget, design: SurveyDesign) -> tuple[DesignReport, tuple[DataFault, ...]]:
-    connection, untaken = await open_session(target, SETTINGS)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            if untaken:  # behind a pooler
-                await connection.execute(set_locally(untaken))
-            checks = [_UnitCheck(connection, number, unit) for number, unit in enumerate(design.units)]
-            facts = [await check.run() for check in checks]
-    finally:
-        connection.terminate()
+    async with open_check(target, what="The check of the survey design", if_slow=IF_SLOW) as connection:
+        checks = [_UnitCheck(connection, number, unit) for number, unit in enumerate(design.units)]
+        facts = [await check.run() for check in checks]
     return DesignReport(units=tuple(facts)), tuple(fault for check in checks for fault in check.faults)
 
 

@@ -44,8 +44,17 @@ def render_query(answer: Answer[QueryResult], *, client: Client, show_sql: bool 
     """Rows as text; columns, status, weighting and ids as structured content."""
     if answer.error is not None:
         return render_failure(answer)
-    text = f"{answer.text}\n\n{_notes(answer)}{_sql(answer, show_sql)}"
-    return _complete(text, {**_head(answer), **_facts(answer, show_sql)}, client)
+    return _complete(query_text(answer, show_sql=show_sql), query_facts(answer, show_sql=show_sql), client)
+
+
+def query_text(answer: Answer[QueryResult], *, show_sql: bool = False) -> str:
+    """The rows and what has to be said of them, for whichever door shows text."""
+    return f"{answer.text}\n\n{_notes(answer)}{_sql(answer, show_sql)}"
+
+
+def query_facts(answer: Answer[QueryResult], *, show_sql: bool = False) -> Structured:
+    """All that is known of an answer beside its rows."""
+    return {**_head(answer), **_facts(answer, show_sql)}
 
 
 def _sql(answer: Answer[QueryResult], show_sql: bool) -> str:
