@@ -282,6 +282,9 @@ class QueryAnswer(Schema):
             description="What each number rests on, row by row and column by column; null where nothing is estimated."
         ),
     ] = None
+    standard_errors: Annotated[
+        str | None, Field(description="weights only, or strata and PSUs; where there are errors.")
+    ] = None
     warnings: list[str]
     cached: bool = False
     age_s: int | None = None
