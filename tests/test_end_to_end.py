@@ -256,7 +256,7 @@ async def test_every_call_is_in_the_log_with_its_client_and_person(
     assert rows[ids[0]]["person"] == "ana"
     assert rows[ids[0]]["api_key"] == "end-to-end"
     assert rows[ids[0]]["client"] == "mcp"
-    assert rows[ids[0]]["sql_executed"].startswith("SELECT COALESCE(pg_catalog.sum(yrbs.weight")
+    assert rows[ids[0]]["sql_executed"].startswith("SELECT COALESCE(pg_catalog.sum(")
     assert rows[ids[2]]["error_code"] == "query_failed"
     assert rows[ids[0]]["partition"].startswith("logs_analytics_querylog_20")
 
