@@ -276,7 +276,7 @@ def test_the_inspector_asks_too(urls: tuple[str, str], key: str) -> None:
 
     assert asked.returncode == 0, asked.stderr
     answer = json.loads(asked.stdout)
-    assert answer["content"][0]["text"].startswith("|n|\n|---|\n|15624.01|")
+    assert answer["content"][0]["text"].startswith("|n|base_n|\n|---|---|\n|15624.01|15624|")
 
 
 def test_no_key_no_tools(urls: tuple[str, str], key: str) -> None:
