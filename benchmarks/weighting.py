@@ -1,8 +1,9 @@
 """Milliseconds that an estimate of the population takes, beside the same question unweighted.
 
-Starts a PostgreSQL of its own with 100,000 persons, a million persons and a million events in it, profiles it as
-production does, and stops it again. Both texts of a question are those that the product sends; asyncpg runs them with
-the product's session settings, in turns, and no statement is kept. Prints docs/performance.md's table; medians.
+Then what it takes to say what the estimate rests on: persons behind it, and standard errors. Starts a PostgreSQL of its
+own with 100,000 persons, a million persons and a million events in it, profiles it as production does, and stops it
+again. The texts of a question are those that the product sends; asyncpg runs them with the product's session settings,
+in turns, and no statement is kept. Prints docs/performance.md's table; medians.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from datasets.design import SurveyDesign, Unit
 from datasets.profiling.introspection import fetch_profile
 from datasets.system_config import SystemSettings
 from querying.sessions import session_settings
-from querying.sql.plan import QueryPlan, QueryRequest, build_plan
+from querying.sql.plan import QueryRequest, build_plan
 
 PERSONS, PEOPLE = 100_000, 1_000_000
 AT_PERSONS, AT_REACH = 1.3, 1.5  # the most that weighting may cost, times the unweighted question
+AT_ERRORS: Final = 2.2  # and bases and errors, times the estimate alone
+TITLES: Final = ("unweighted", "weighted", "with bases", "with errors", "by hand")
 PLAN_ROUNDS: Final = 200
 # 2 of 100 weights are none: NULL, 0, negative, NaN, infinite
 PERSON_ROWS: Final = """
@@ -99,7 +102,7 @@ class Question:
     sql: str
     target: float = 0.0
     by_hand: str = ""
-    times: tuple[list[float], ...] = field(default_factory=lambda: ([], [], []))  # ms: unweighted, weighted, by hand
+    times: tuple[list[float], ...] = field(default_factory=lambda: ([], [], [], [], []))  # ms, by TITLES
 
     @property
     def medians(self) -> tuple[float, ...]:
@@ -252,19 +255,19 @@ async def furnish(url: str, *, indexes: bool) -> DatasetSpec:
     return replace(dataset, survey_design=DESIGN, design_decision="confirmed")
 
 
-def plans_of(question: Question, dataset: DatasetSpec) -> tuple[QueryPlan, QueryPlan]:
-    """The unweighted plan and the weighted one."""
-    off, auto = (
-        build_plan(
-            QueryRequest("panel", question.sql, weighting=weighting),
-            dataset=dataset,
-            principal=ANALYST,
-            settings=SETTINGS,
-        )
-        for weighting in ("off", "auto")
-    )
-    assert auto.weighting == "weighted", f"{question.name}: {auto.weighting}"
-    return off, auto
+def texts_of(question: Question, dataset: DatasetSpec) -> list[str]:
+    """Unweighted; the estimate alone; with bases; with errors, too; and by hand, where that is given."""
+
+    def text(sql: str, **wanted: str) -> str:
+        request = QueryRequest("panel", sql, **wanted)  # type: ignore[arg-type]  # texts only
+        plan = build_plan(request, dataset=dataset, principal=ANALYST, settings=SETTINGS)
+        assert wanted.get("weighting") == "off" or plan.weighting == "weighted", f"{question.name}: {plan.weighting}"
+        return plan.sql
+
+    # of a statement that is only explained nobody asks what its numbers rest on
+    alone = text(f"EXPLAIN {question.sql}").removeprefix("EXPLAIN ")
+    texts = [text(question.sql, weighting="off"), alone, text(question.sql, uncertainty="off"), text(question.sql)]
+    return [*texts, *filter(None, [question.by_hand])]
 
 
 async def measure(connection: asyncpg.Connection, question: Question, texts: Sequence[str], rounds: int) -> None:
@@ -279,7 +282,7 @@ async def measure(connection: asyncpg.Connection, question: Question, texts: Seq
 
 
 async def show_plans(connection: asyncpg.Connection, question: Question, texts: Sequence[str]) -> None:
-    for title, text in zip(("unweighted", "weighted", "by hand"), texts, strict=False):
+    for title, text in zip(TITLES, texts, strict=False):
         lines = await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, SETTINGS) {text}")
         print(f"\n== {question.name}: {title}\n{text}\n")
         print("\n".join(line[0] for line in lines), flush=True)
@@ -296,12 +299,13 @@ def planning_ms(question: Question, dataset: DatasetSpec) -> tuple[float, float]
 
 
 def line_of(question: Question, planning: tuple[float, float]) -> str:
-    plain, weighted, by_hand = question.medians
-    ratio = weighted / plain
+    plain, weighted, with_bases, with_errors, by_hand = question.medians
+    ratio, errors = weighted / plain, with_errors / weighted
     least = f"{by_hand / plain:.2f}" if by_hand else ""
     target = f"{question.target}{'' if ratio <= question.target else ', missed'}" if question.target else ""
     return (
         f"| {question.name} | {plain:.1f} | {weighted:.1f} | {ratio:.2f} | {least} | {target} "
+        f"| {with_bases / weighted:.2f} | {errors:.2f}{'' if errors <= AT_ERRORS else ', missed'} "
         f"| {planning[0]:.2f} | {planning[1]:.2f} |"
     )
 
@@ -313,7 +317,7 @@ async def run(url: str, questions: Sequence[Question], *, rounds: int, plans: bo
     connection = await asyncpg.connect(url, statement_cache_size=0, server_settings=settings)
     lines = []
     for question in questions:
-        texts = [*(plan.sql for plan in plans_of(question, dataset)), *filter(None, [question.by_hand])]
+        texts = texts_of(question, dataset)
         await measure(connection, question, texts, rounds)
         lines.append(line_of(question, planning_ms(question, dataset)))
         if plans:
@@ -334,8 +338,11 @@ def main() -> None:
     with panel() as url:
         lines = asyncio.run(run(url, questions, rounds=options.rounds, plans=options.plans, indexes=not options.bare))
     print(f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, load {load_average:.2f}\n")
-    print("| question | unweighted, ms | weighted, ms | ratio | by hand | at most | planned in, ms | weighted, ms |")
-    print("|---|---:|---:|---:|---:|---|---:|---:|")
+    print(
+        "| question | unweighted, ms | weighted, ms | ratio | by hand | at most | with bases | with errors "
+        "| planned in, ms | weighted, ms |"
+    )
+    print("|---|---:|---:|---:|---:|---|---:|---:|---:|---:|")
     print("\n".join(lines))
 
 

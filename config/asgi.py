@@ -25,6 +25,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from config.api import PROBLEM_TYPE, problem_document  # noqa: E402
 from config.errors import NotConfigured  # noqa: E402
 from config.urls import websocket_urlpatterns  # noqa: E402
 from mcp_gateway.server import PATH, build_app  # noqa: E402
@@ -33,6 +34,7 @@ from querying.engine import Engine  # noqa: E402
 log = logging.getLogger(__name__)
 Message = dict[str, Any]  # Any: ASGI
 COLLECTIONS = (20_000, 20, 100)  # objects, then collections, between those of each generation
+API_PREFIX = "/api/v1/"
 MCP_PREFIXES = (PATH + "/", "/.well-known/oauth-protected-resource")
 
 
@@ -62,13 +64,14 @@ class Application:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return
-        is_mcp = scope["type"] == "http" and (scope["path"] == PATH or scope["path"].startswith(MCP_PREFIXES))
+        is_http = scope["type"] == "http"
+        is_mcp = is_http and (scope["path"] == PATH or scope["path"].startswith(MCP_PREFIXES))
         try:
             await self._ensure_started()
         except Exception:  # the pages that say what is wrong must stay reachable
             log.exception("the gateway could not start; the next connection tries again")
-            if is_mcp:
-                await _send_unavailable(send)
+            if is_mcp or (is_http and scope["path"].startswith(API_PREFIX)):
+                await _send_unavailable(send, as_problem=not is_mcp)
                 return
         await (self._mcp if is_mcp else self._web)({**scope, "engine": self.engine}, receive, send)
 
@@ -134,10 +137,11 @@ def _stop_with_twisted(application: Application) -> None:
     )
 
 
-async def _send_unavailable(send: Any) -> None:  # Any: an ASGI callable
+async def _send_unavailable(send: Any, *, as_problem: bool) -> None:  # Any: an ASGI callable
     error = NotConfigured("The gateway could not start.", hint="See /readyz and the log; try again in a few seconds.")
-    body = json.dumps({"error": error.as_dict()}).encode()
-    headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
+    body = json.dumps(problem_document(error) if as_problem else {"error": error.as_dict()}).encode()
+    content_type = PROBLEM_TYPE if as_problem else "application/json"
+    headers = [(b"content-type", content_type.encode()), (b"retry-after", b"2")]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

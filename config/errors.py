@@ -4,7 +4,7 @@
       AccessError        unauthenticated · forbidden
       CatalogError       dataset_not_found · table_not_found
       RequestError       invalid_request · sql_invalid · query_refused · name_not_found · batch_too_large
-                         result_not_found · weighting_unsupported
+                         result_not_found · weighting_unsupported · base_unknown
       SourceError        query_timeout · query_failed · source_unavailable · credentials_unreadable
       BusyError          gateway_busy · queue_unavailable · holding_unavailable · result_lost
       OnboardingError    dsn_invalid · name_taken · transition_refused · role_unsafe · profiling_failed
@@ -110,6 +110,16 @@ class WeightingUnsupported(RequestError):
     default_hint = (
         "Write the question in one of the forms of the hint, or send weighting: off for unweighted figures of the "
         "sample."
+    )
+
+
+class BaseUnknown(RequestError):
+    """The dataset withholds estimates on few persons, and it cannot be told how many are behind these."""
+
+    code = "base_unknown"
+    default_hint = (
+        "Write one SELECT that aggregates persons or their events itself (COUNT, SUM, AVG with GROUP BY), without a "
+        "further SELECT around it, UNION or weights of your own; several questions go into execute_multi_query."
     )
 
 

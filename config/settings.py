@@ -100,6 +100,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_dramatiq",
     "channels",
+    "ninja",  # the page of the API's documentation, with its scripts from here and not from elsewhere
     "config",
     "datasets",
     "querying",

@@ -14,6 +14,7 @@ from typing import Any
 
 from datasets.access import KeySpec
 from datasets.additions import NOTHING_ADDED, Additions, RoutineName
+from datasets.conditions import Condition
 from datasets.design import HOUSEHOLD, PERSON, SurveyDesign
 from datasets.policies import NO_POLICIES, Mask, Policies
 from datasets.sealing import SealedText
@@ -106,7 +107,8 @@ class DatasetSpec:
 
     `entry_id` changes with every publication and `connection_id` with the connection string, so caches are keyed
     by the one and pools by the other. `sealed_dsn` is ciphertext; only the pool's connector opens it. `design` is the
-    survey design as a person wrote it, `survey_design` its value once it was confirmed.
+    survey design as a person wrote it, `survey_design` its value once it was confirmed. `personas` are named
+    combinations of attributes; `as_seen_by` leaves those that a caller may use.
     """
 
     dataset_id: int
@@ -132,6 +134,12 @@ class DatasetSpec:
     merges: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None  # None: as the system setting says
     additions: Additions = NOTHING_ADDED
     survey_design: SurveyDesign | None = None
+    personas: Mapping[str, tuple[Condition, ...]] = field(default_factory=dict)
+
+    def find_persona(self, name: str) -> tuple[Condition, ...] | None:
+        """What the persona of that name stands for, however its letters are written."""
+        sought = " ".join(name.split()).casefold()
+        return next((where for known, where in self.personas.items() if known.casefold() == sought), None)
 
     @cached_property
     def person_keys(self) -> tuple[frozenset[ColumnName], ...]:

@@ -98,6 +98,20 @@ def invalid(what: str, hint: str) -> InvalidRequest:
     return InvalidRequest(f"{what}.", hint=hint)
 
 
+def render_conditions(conditions: tuple[Condition, ...]) -> str:
+    """In words, for people: `gender = Female and age between 25 and 34`."""
+    return " and ".join(map(_render_condition, conditions))
+
+
+def _render_condition(condition: Condition) -> str:
+    values = [str(value).lower() if isinstance(value, bool) else str(value) for value in condition.values]
+    if condition.op == "is_null":
+        return f"{condition.column} is {'missing' if condition.values[0] else 'known'}"
+    if condition.op == "between":
+        return f"{condition.column} between {' and '.join(values)}"
+    return f"{condition.column} {condition.op} {', '.join(values)}"
+
+
 def document_of(conditions: tuple[Condition, ...]) -> list[dict[str, Any]]:  # Any: JSON
     """As `parse_conditions` reads them."""
     return [

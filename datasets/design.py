@@ -14,6 +14,7 @@ EVENT: Final = "event"
 LEVELS: Final = (EVENT, PERSON, HOUSEHOLD)  # the finest first
 PROJECTED: Final = "projected"
 NORMALISED: Final = "normalised"
+SUPPRESS: Final = "suppress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Unit:
 
     `key` is empty where each row is a unit and has no key. One unit of `weight` stands for `scale` of them.
     `attributes` are columns that say something of the unit, wherever they are stored; `carried_by` names the columns
-    that hold the key in other tables. `rows` and `excluded` (units without a valid weight) are counts at confirmation.
+    that hold the key in other tables. `units`, `excluded` (those without a valid weight) and `psus` are counts at
+    confirmation: PSUs of each stratum, or its units where no PSU is named; empty where there are neither, or too many.
     """
 
     table: TableName
@@ -56,6 +58,7 @@ class Unit:
     shares_table: bool = False  # a finer unit has this table too, so its key stands on several rows
     units: int = 0
     excluded: int = 0
+    psus: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def qualified_table(self) -> str:

@@ -6,7 +6,6 @@ of a caller's text is sent.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,21 +13,15 @@ from typing import Any, Final
 
 import asyncpg
 
-from config.errors import QueryTimeout, SourceUnavailable
-from datasets.connections import ConnectionTarget, open_session, set_locally
+from datasets.check_sessions import STATEMENT_TIMEOUT_MS, open_check
+from datasets.connections import ConnectionTarget
 from datasets.design import PeriodWeights, SurveyDesign, TableName, Unit
 from datasets.design_report import EXTREME, CarriedFacts, DesignReport, PeriodFacts, UnitFacts, WeightFacts
 
-STATEMENT_TIMEOUT_MS: Final = 60_000
 CARRIED_TIMEOUT_MS: Final = 20_000
-CHECK_TIMEOUT_S: Final = 180
-KEY, WEIGHT, PERIODS = "key", "weight", "period_weights"
-SETTINGS: Final = {
-    "default_transaction_read_only": "on",
-    "search_path": "pg_catalog",
-    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-    "lock_timeout": "2000",
-}
+IF_SLOW: Final = "Put an index on the keys, or name tables that hold fewer rows, then confirm again."
+KEY, WEIGHT, PERIODS, STRATA = "key", "weight", "period_weights", "strata"
+MOST_STRATA: Final = 2_000  # their sizes stand in every statement
 
 Row = Any  # Any: an asyncpg record
 
@@ -47,35 +40,9 @@ async def check_design(target: ConnectionTarget, design: SurveyDesign) -> tuple[
 
     Raises `QueryTimeout`, `SourceUnavailable`, or a `PreflightError` where there is no connection.
     """
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return await _check(target, design)
-    except (TimeoutError, asyncpg.QueryCanceledError):
-        raise QueryTimeout(
-            "The check of the survey design did not finish in time.",
-            hint="Put an index on the keys, or name tables that hold fewer rows, then confirm again.",
-        ) from None
-    except asyncpg.PostgresError as error:
-        # SQLSTATE only: a message may quote values
-        raise SourceUnavailable(
-            f"The check of the survey design failed with SQLSTATE {error.sqlstate}.",
-            hint="Check the role's rights and the database's log.",
-            sqlstate=error.sqlstate,
-        ) from None
-    except (OSError, asyncpg.InterfaceError):
-        raise SourceUnavailable(f"The connection to {target.host}:{target.port} broke during the check.") from None
-
-
-async def _check(target: ConnectionTarget, design: SurveyDesign) -> tuple[DesignReport, tuple[DataFault, ...]]:
-    connection, untaken = await open_session(target, SETTINGS)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            if untaken:  # behind a pooler
-                await connection.execute(set_locally(untaken))
-            checks = [_UnitCheck(connection, number, unit) for number, unit in enumerate(design.units)]
-            facts = [await check.run() for check in checks]
-    finally:
-        connection.terminate()
+    async with open_check(target, what="The check of the survey design", if_slow=IF_SLOW) as connection:
+        checks = [_UnitCheck(connection, number, unit) for number, unit in enumerate(design.units)]
+        facts = [await check.run() for check in checks]
     return DesignReport(units=tuple(facts)), tuple(fault for check in checks for fault in check.faults)
 
 
@@ -104,6 +71,7 @@ class _UnitCheck:
             units=await self.connection.fetchval(f"SELECT count(*) FROM ({self.units()}) AS u"),
             weights=weights,
             periods=await self.periods(unit.period_weights) if unit.period_weights else None,
+            psus=await self.psus() if (unit.stratum or unit.psu) and unit.weight else None,
             carried=tuple([await self.carried(table, columns) for table, columns in unit.carried_by.items()]),
         )
 
@@ -145,6 +113,25 @@ class _UnitCheck:
             text = f"{many(varying, self.unit.level)} of {self.unit.qualified_table} with more than one weight"
             self.fault(WEIGHT, text)
         return await self.weigh(f"SELECT w FROM ({per_unit}) AS u", WEIGHT)
+
+    async def psus(self) -> dict[str, int]:
+        """How many PSUs, or units where no PSU is named, each stratum has; none where there are too many strata."""
+        unit = self.unit
+        stratum = f"{quote(unit.stratum)}::text" if unit.stratum else "''"
+        weight = f"{quote(unit.weight)}::float8"
+        valid = f"{weight} > 0 AND {weight} < 'Infinity'"
+        named = [column for column in (unit.stratum, unit.psu) if column]
+        nulls = await self.connection.fetchval(
+            f"SELECT count(*) FROM {self.table} WHERE {valid} AND NOT ({none_null(named)})"
+        )
+        if nulls:
+            self.fault(STRATA, f"{rows_of(nulls)} of {unit.qualified_table} with a weight and no {' or '.join(named)}")
+        apart = f"DISTINCT {quote(unit.psu)}" if unit.psu else f"DISTINCT ({quote_all(unit.key)})" if unit.key else "*"
+        rows = await self.connection.fetch(
+            f"SELECT {stratum} AS stratum, count({apart}) AS psus FROM {self.table}"
+            f" WHERE {valid} AND {stratum} IS NOT NULL GROUP BY 1 LIMIT {MOST_STRATA + 1}"
+        )
+        return {row["stratum"]: row["psus"] for row in rows} if len(rows) <= MOST_STRATA else {}
 
     async def weigh(self, weights: str, part: str) -> WeightFacts:
         row = await self.connection.fetchrow(WEIGHTS.format(weights=weights))

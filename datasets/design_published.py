@@ -48,6 +48,7 @@ def _unit_document(unit: Unit) -> Document:
         "shares_table": unit.shares_table,
         "units": unit.units,
         "excluded": unit.excluded,
+        "psus": dict(unit.psus),
     }
 
 

@@ -68,6 +68,7 @@ class UnitFacts:
     weights: WeightFacts | None
     periods: PeriodFacts | None
     carried: tuple[CarriedFacts, ...] = ()
+    psus: Mapping[str, int] | None = None
 
     @property
     def excluded(self) -> int:
@@ -89,7 +90,10 @@ def counted(design: SurveyDesign, report: DesignReport) -> SurveyDesign:
     """The design with the counts of its units."""
     pairs = zip(design.units, report.units, strict=True)
     return replace(
-        design, units=tuple(replace(unit, units=facts.units, excluded=facts.excluded) for unit, facts in pairs)
+        design,
+        units=tuple(
+            replace(unit, units=facts.units, excluded=facts.excluded, psus=facts.psus or {}) for unit, facts in pairs
+        ),
     )
 
 
@@ -126,6 +130,8 @@ def describe_unit(facts: UnitFacts) -> Lines:
         lines += _describe_weights(facts.weights, facts, "")
     if facts.periods is not None:
         lines += _describe_periods(facts.periods, facts)
+    if facts.psus is not None:
+        lines.append(("Strata and PSUs", _describe_psus(facts.psus)))
     for carried in facts.carried:
         lines.append((f"Rows of {carried.table}", _describe_carried(carried)))
     return tuple(lines)
@@ -165,6 +171,14 @@ def _describe_periods(periods: PeriodFacts, facts: UnitFacts) -> list[tuple[str,
         ("Units without any weight", f"{periods.missing:,}"),
         *_describe_weights(replace(periods.weights, total=total), facts, " by period"),
     ]
+
+
+def _describe_psus(psus: Mapping[str, int]) -> str:
+    if not psus:
+        return "too many strata: no standard errors"
+    lonely = sum(count < 2 for count in psus.values())
+    alone = f"; {lonely:,} with one PSU only: no standard errors until it is merged with another" if lonely else ""
+    return f"{len(psus):,}, {sum(psus.values()):,}{alone}"
 
 
 def _describe_carried(carried: CarriedFacts) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import MD5
+from django.db.models.functions import MD5, Lower
 
 from datasets.fields import SealedTextField
 from datasets.lifecycle import Status
@@ -211,6 +211,28 @@ class DatasetRoutine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}({self.arguments})"
+
+
+class Persona(models.Model):
+    """A combination of attributes under a name, by which questions may ask for it: `Female 25-34 NCCS A`."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="personas")
+    name = models.CharField(max_length=80, help_text="The name by which questions ask for it.")
+    where = models.JSONField(
+        help_text='Conditions that hold together, e.g. [{"column": "gender", "op": "=", "value": "Female"}].'
+    )
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=150, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    updated_by = models.CharField(max_length=150, blank=True, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [models.UniqueConstraint(F("dataset"), Lower("name"), name="persona_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ProfilingRun(models.Model):

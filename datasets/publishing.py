@@ -21,10 +21,12 @@ from django.db.models import F, Prefetch
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from datasets.access import KeySpec
+from config.errors import InvalidRequest
+from datasets.access import KeySpec, Principal
 from datasets.additions import Additions, RoutineSpec
 from datasets.additions_document import build_additions_document, parse_additions
 from datasets.catalog import Catalog, ColumnSpec, DatasetSpec, ForeignKey, TableSpec
+from datasets.conditions import Condition, document_of, parse_conditions
 from datasets.design import SurveyDesign
 from datasets.design_published import parse_published_design
 from datasets.lifecycle import Status
@@ -38,7 +40,9 @@ from datasets.models import (
     DesignDecision,
     SystemConfig,
 )
+from datasets.persona_fit import personas_that_fit
 from datasets.policies import Policies
+from datasets.seen import as_seen_by
 from datasets.system_config import build_settings
 from datasets.vocabulary import build_vocabulary
 
@@ -70,10 +74,10 @@ def publish(dataset: Dataset, *, actor: str) -> CatalogEntry:
 
 
 def republish(dataset: Dataset, *, actor: str) -> CatalogEntry | None:
-    """The live document again with the dataset's present connection; None where nothing is live."""
+    """The live document again with the dataset's present connection and personas; None where nothing is live."""
     if dataset.live_entry is None:
         return None
-    return _write_entry(dataset, dataset.live_entry.document, actor=actor)
+    return _write_entry(dataset, with_personas(dataset, dataset.live_entry.document), actor=actor)
 
 
 def publish_design(dataset: Dataset, *, with_merges: bool, actor: str) -> CatalogEntry | None:
@@ -82,7 +86,7 @@ def publish_design(dataset: Dataset, *, with_merges: bool, actor: str) -> Catalo
         return None
     merges = {"merges": dataset.merges} if with_merges else {}
     document = {**dataset.live_entry.document, **_design_parts(dataset), **merges}
-    return _write_entry(dataset, document, actor=actor)
+    return _write_entry(dataset, with_personas(dataset, document), actor=actor)
 
 
 def _write_entry(dataset: Dataset, document: Document, *, actor: str) -> CatalogEntry:
@@ -103,7 +107,7 @@ def build_document(dataset: Dataset) -> Document:
     """Everything that a process needs to answer for this dataset, except its connection."""
     columns = Prefetch("columns", queryset=DatasetColumn.objects.filter(present=True).order_by("position"))
     tables = dataset.tables.filter(included=True, present=True).prefetch_related(columns).order_by("schema", "name")
-    return {
+    document: Document = {
         "format": FORMAT,
         "name": dataset.name,
         "title": dataset.title,
@@ -121,6 +125,21 @@ def build_document(dataset: Dataset) -> Document:
         "additions": _additions_document(dataset),
         "tables": [_table_document(table) for table in tables],
     }
+    return with_personas(dataset, document)
+
+
+def with_personas(dataset: Dataset, document: Document) -> Document:
+    """The document with those of the dataset's personas that fit it; the others are kept, and are not answered."""
+    kept = {persona.name: parse_conditions(persona.where) for persona in dataset.personas.all()}
+    fitting = personas_that_fit(kept, seen_by_anybody(dataset, document)) if kept else {}
+    return {**document, "personas": {name: document_of(where) for name, where in fitting.items()}}
+
+
+def seen_by_anybody(dataset: Dataset, document: Document) -> DatasetSpec:
+    """What a caller who is in no group sees of a document, published or not."""
+    entry = CatalogEntry(dataset=dataset, version=0, document=document, connection_id=dataset.connection_id)
+    settings, _ = build_settings(_load_config())
+    return as_seen_by(Principal(), parse_entry(entry), merges=settings.weighting_rules.merges)
 
 
 def _design_parts(dataset: Dataset) -> Document:
@@ -325,6 +344,7 @@ def parse_entry(entry: CatalogEntry) -> DatasetSpec:
         merges=_parse_merges(document.get("merges")),
         additions=document_additions(document),
         survey_design=_parse_survey_design(document),
+        personas=_parse_personas(document.get("personas", {})),
     )
 
 
@@ -344,6 +364,15 @@ def _parse_survey_design(document: Document) -> SurveyDesign | None:
     if document["design_decision"] != DesignDecision.CONFIRMED:
         return None
     return parse_published_design(document["survey_design"])
+
+
+def _parse_personas(document: Document) -> Mapping[str, tuple[Condition, ...]]:
+    # jsonb keeps no order of its keys
+    names = sorted(document, key=str.casefold)
+    try:
+        return {name: parse_conditions(document[name]) for name in names}
+    except InvalidRequest as error:
+        raise ValueError("a persona cannot be read") from error
 
 
 def _parse_range(value: list[str] | None) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from datasets.access import Principal
 from datasets.catalog import ColumnSpec, DatasetSpec, TableSpec
+from datasets.persona_fit import personas_that_fit
 from datasets.policies import TEXTS, ColumnPolicy, RowRule
 from datasets.vocabulary import Vocabulary
 
@@ -31,7 +32,11 @@ def as_seen_by(principal: Principal, dataset: DatasetSpec, *, merges: Merges) ->
     """`merges` are the system's; the dataset's own stand in their place where it has any, even none at all."""
     own = dataset.merges if dataset.merges is not None else merges
     tables = tuple(table_as_seen(table, principal, dataset, own) for table in dataset.tables)
-    return dataset if tables == dataset.tables else replace(dataset, tables=tables)
+    if tables == dataset.tables:
+        return dataset
+    seen = replace(dataset, tables=tables)
+    # a persona over a column that this caller does not see as stored is none of theirs, not even its name
+    return replace(seen, personas=personas_that_fit(seen.personas, seen))
 
 
 def table_as_seen(table: TableSpec, principal: Principal, dataset: DatasetSpec, merges: Merges) -> TableSpec:

@@ -15,7 +15,7 @@ from datasets.additions import Additions
 from datasets.catalog import TableSpec
 from datasets.credentials import open_target
 from datasets.design import SurveyDesign, Unit
-from datasets.design_checks import KEY, WEIGHT, DataFault, check_design
+from datasets.design_checks import KEY, STRATA, WEIGHT, DataFault, check_design
 from datasets.design_document import DesignForm, Fault, UnitForm, build_design_document, render_design
 from datasets.design_fit import Fitted, fit_text, refuse_faults
 from datasets.design_published import build_published_design, parse_published_design
@@ -140,7 +140,8 @@ def _with_counts(design: SurveyDesign, earlier: SurveyDesign) -> SurveyDesign:
 
 def _counted(unit: Unit, known: Mapping[tuple[tuple[str, str], str], Unit]) -> Unit:
     found = known.get((unit.table, unit.level), unit)
-    return replace(unit, units=found.units, excluded=found.excluded)
+    same = (unit.stratum, unit.psu) == (found.stratum, found.psu)
+    return replace(unit, units=found.units, excluded=found.excluded, psus=found.psus if same else {})
 
 
 def _get(dataset_id: int) -> Dataset:
@@ -222,6 +223,8 @@ def _line_of(form: UnitForm, part: str) -> int:
         return form.key.line
     if part == WEIGHT:
         return form.weight.line
+    if part == STRATA:
+        return (form.strata or form.psu).line
     return form.period_weights.line if form.period_weights else form.line
 
 

@@ -78,7 +78,7 @@ class WeightingFilter(ChoiceFilter):
 class DoorFilter(ChoiceFilter):
     title = "door"
     parameter_name = "door"
-    choices_shown = (("mcp", "MCP"), ("command", "Command line"), ("api", "REST"), ("web", "Pages"))
+    choices_shown = (("mcp", "MCP"), ("command", "Command line"), ("rest", "REST"), ("web", "Pages"))
 
 
 @admin.register(QueryLog)

@@ -29,6 +29,10 @@ WEIGHTING_SENTENCES = {
     "sample": "Unweighted: rows or values of the sample, nothing is projected.",
     "weighted": "Weighted to the population.",
 }
+WITHHELD: Final = (
+    "Rows marked ** are withheld (NULL): too few persons stand behind one of their numbers, or they would tell such a "
+    "number. Group more coarsely."
+)
 FLAG_MEANINGS: Final = {
     "**": "too few persons (or too unequal weights) to report",
     "*": "very few persons, read with great care",
@@ -41,8 +45,17 @@ def render_query(answer: Answer[QueryResult], *, client: Client, show_sql: bool 
     """Rows as text; columns, status, weighting and ids as structured content."""
     if answer.error is not None:
         return render_failure(answer)
-    text = f"{answer.text}\n\n{_notes(answer)}{_sql(answer, show_sql)}"
-    return _complete(text, {**_head(answer), **_facts(answer, show_sql)}, client)
+    return _complete(query_text(answer, show_sql=show_sql), query_facts(answer, show_sql=show_sql), client)
+
+
+def query_text(answer: Answer[QueryResult], *, show_sql: bool = False) -> str:
+    """The rows and what has to be said of them, for whichever door shows text."""
+    return f"{answer.text}\n\n{_notes(answer)}{_sql(answer, show_sql)}"
+
+
+def query_facts(answer: Answer[QueryResult], *, show_sql: bool = False) -> Structured:
+    """All that is known of an answer beside its rows."""
+    return {**_head(answer), **_facts(answer, show_sql)}
 
 
 def _sql(answer: Answer[T], show_sql: bool) -> str:
@@ -78,6 +91,9 @@ def _bases(result: QueryResult) -> list[str]:
         return []
     flags = {base.flag for row in result.bases for base in row if base is not None}
     notes = [f"`{base_name(result)}`: the unweighted base."]
+    if any(base.withheld for row in result.bases for base in row if base is not None):
+        notes.append(WITHHELD)
+        flags.discard("**")
     return notes + [f"{mark}: {meaning}." for mark, meaning in FLAG_MEANINGS.items() if mark in flags]
 
 
@@ -89,7 +105,11 @@ def _base_facts(answer: Answer[QueryResult]) -> list[list[Structured | None]] | 
 
 
 def _base_fact(base: Base) -> Structured:
-    numbers = {name: value for name, value in asdict(base).items() if value is not None and value != ""}
+    if base.withheld:
+        return {"withheld": True, "flag": base.flag}
+    numbers = {
+        name: value for name, value in asdict(base).items() if value is not None and value != "" and name != "withheld"
+    }
     return {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in numbers.items()}
 
 
@@ -124,6 +144,9 @@ def _facts(answer: Answer[QueryResult], show_sql: bool = False) -> Structured:
     }
     if answer.plan.weight_column:
         facts["weight"] = answer.plan.weight_column
+    if any(base.se is not None for row in answer.value.bases for base in row if base is not None):
+        assert answer.plan.evidence is not None
+        facts["standard_errors"] = "strata and PSUs" if answer.plan.evidence.clustered else "weights only"
     if show_sql:
         facts["sql_executed"] = answer.plan.sql
     if answer.shown.truncated_by:

@@ -31,6 +31,7 @@ from logs_analytics.records import Outcome, new_id
 from querying.cache import Kept
 from querying.combine import combine
 from querying.engine import Engine
+from querying.evidence import smallest
 from querying.handles import Held
 from querying.held_answers import dump_answer, load_answer
 from querying.results import QueryResult, Rendered
@@ -304,6 +305,7 @@ def plan_combined(batch: Batch, results: Mapping[str, Answer[QueryResult]], max_
     weightings = {plan.weighting for plan in plans}
     cut = [label for label, answer in results.items() if answer.value is not None and answer.value.truncated]
     warnings = [f"{label} was cut at its limit before it was combined." for label in cut]
+    warnings += weakest_base(results)
     warnings += dict.fromkeys(warning for plan in plans for warning in plan.warnings)
     return QueryPlan(
         sql=batch.combine,
@@ -314,6 +316,19 @@ def plan_combined(batch: Batch, results: Mapping[str, Answer[QueryResult]], max_
         tables=(),
         warnings=tuple(warnings),
     )
+
+
+def weakest_base(results: Mapping[str, Answer[QueryResult]]) -> list[str]:
+    """How few persons stand behind some number that was combined."""
+    values = {label: answer.value for label, answer in results.items() if answer.value is not None}
+    bases = {label: smallest([smallest(row) for row in value.bases]) for label, value in values.items()}
+    weakest = smallest(list(bases.values()))
+    if weakest is None:
+        return []
+    label = next(label for label, base in bases.items() if base is weakest)
+    if weakest.withheld:
+        return [f"Numbers of {label} are withheld (NULL): too few persons."]
+    return [f"The smallest base of its inputs: {weakest.n:,} {weakest.flag}".rstrip() + f" ({label})."]
 
 
 # ── one token budget ─────────────────────────────────────────────────────────────────────────────────────────

@@ -6,10 +6,12 @@ Names, types and comments come from registered databases, so they are escaped: t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from datasets.catalog import ColumnSpec, DatasetSpec, TableSpec
 from querying.results import escape_cell
 
+MOST_PERSONAS: Final = 10
 WEIGHTING_NOTES = {
     "open": "Results are unweighted: no survey design has been confirmed.",
     "recorded": "Results are unweighted: a survey design is recorded but not confirmed.",
@@ -38,7 +40,14 @@ def render_description(dataset: DatasetSpec, tables: Sequence[TableSpec]) -> str
     if dataset.description:
         parts.append(escape_cell(dataset.description))
     parts.append(WEIGHTING_NOTES[dataset.design_decision])
+    if dataset.personas:
+        parts.append(f"Personas: {_personas(list(dataset.personas))}.")
     return "\n".join([*parts, *(_table(table) for table in tables)])
+
+
+def _personas(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_PERSONAS} more" if len(names) > MOST_PERSONAS else ""
+    return ", ".join(map(escape_cell, names[:MOST_PERSONAS])) + more
 
 
 def _table(table: TableSpec) -> str:

@@ -254,7 +254,7 @@ class Engine:
 def result_key(plan: QueryPlan, dataset: DatasetSpec, principal: Principal) -> Key:
     """All that a result depends on: the published entry, its connection, the caller's policies, the statement."""
     source = dataset.entry_id, dataset.connection_id, policy_key(dataset, principal)
-    return *source, plan.sql, plan.search_path, plan.max_rows
+    return *source, plan.sql, plan.search_path, plan.max_rows, plan.evidence, plan.suppression
 
 
 def _make_threads() -> ThreadPoolExecutor:

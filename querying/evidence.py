@@ -6,7 +6,8 @@ formula over totals with gradient g, and by Taylor linearisation (with replaceme
 
     variance = N / (N - 1) * (g' S g - (g' T)^2 / N)
 
-where N is the number of persons with a valid weight in the whole dataset, whoever is in the group.
+where N is the number of persons with a valid weight in the whole dataset, whoever is in the group. Of a stratified or
+clustered sample the statement gives the covariances V of the totals themselves, and variance = g' V g.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class EvidencePlan:
     """How the last output is read: float8[] of three for each base, then the totals, then the pairs of totals.
 
     `cells` by output column, None where it is no estimate. `persons` have a valid weight in the dataset. A
-    `scale` turns sums of weights into people. Below `thresholds` (minimum, very low, low) a base is flagged.
+    `scale` turns sums of weights into people. Below `thresholds` (minimum, very low, low) a base is flagged. Of a
+    `clustered` sample the pairs are covariances.
     """
 
     cells: tuple[CellPlan | None, ...]
@@ -69,6 +71,7 @@ class EvidencePlan:
     persons: int
     scale: float
     thresholds: tuple[int, int, int] = (30, 50, 100)
+    clustered: bool = False
 
 
 # ── what is known of a number ────────────────────────────────────────────────────────────────────────────────
@@ -88,6 +91,7 @@ class Base:
     se: float | None = None
     low: float | None = None
     high: float | None = None
+    withheld: bool = False  # with the estimate: nothing of it is said
 
 
 def read_evidence(plan: EvidencePlan, text: str | None) -> tuple[Base | None, ...]:
@@ -98,8 +102,10 @@ def read_evidence(plan: EvidencePlan, text: str | None) -> tuple[Base | None, ..
     return tuple(None if cell is None else read_cell(plan, cell, values) for cell in plan.cells)
 
 
-def read_cell(plan: EvidencePlan, cell: CellPlan, values: Sequence[float]) -> Base:
+def read_cell(plan: EvidencePlan, cell: CellPlan, values: Sequence[float]) -> Base | None:
     count, weights, squares = values[3 * cell.base : 3 * cell.base + 3]
+    if math.isnan(count):  # an outer join found no row
+        return None
     effective = weights * weights / squares if squares else 0.0
     base = (
         round(count),
@@ -117,7 +123,9 @@ def read_cell(plan: EvidencePlan, cell: CellPlan, values: Sequence[float]) -> Ba
     if found is None:
         return Base(*base)
     value, gradient = found
-    error = standard_error(gradient, totals, products, plan.persons)
+    error = standard_error(gradient, totals, products, None if plan.clustered else plan.persons)
+    if not math.isfinite(error):  # of a stratum that nobody has counted yet
+        return Base(*base)
     return Base(*base, error, value - Z_95 * error, value + Z_95 * error)
 
 
@@ -158,8 +166,11 @@ def linearise(formula: Formula, totals: Sequence[float]) -> tuple[float, dict[in
 
 
 def standard_error(
-    gradient: dict[int, float], totals: Sequence[float], products: dict[tuple[int, int], float], persons: int
+    gradient: dict[int, float], totals: Sequence[float], products: dict[tuple[int, int], float], persons: int | None
 ) -> float:
+    """`products` are sums over `persons`, or the covariances themselves."""
     square = sum(gradient[k] * gradient[m] * products[min(k, m), max(k, m)] for k in gradient for m in gradient)
+    if persons is None:
+        return math.sqrt(max(0.0, square)) if math.isfinite(square) else math.nan
     linear = sum(by * totals[k] for k, by in gradient.items())
     return math.sqrt(max(0.0, (square - linear * linear / persons) * persons / (persons - 1)))

@@ -21,6 +21,7 @@ from querying.sql.limit import EXPLAIN
 from querying.sql.output import as_text, template_of
 from querying.sql.plan import QueryPlan
 from querying.sql.value_types import SPELLING
+from querying.suppression import SuppressionPlan, suppress
 
 Key = tuple[int, str, tuple[str, ...], str]
 NARROW_CELLS: Final = 20_000
@@ -146,7 +147,7 @@ async def execute(
             async with asyncio.timeout(limits.timeout_ms / 1000 + GRACE_S):
                 description = await descriptions.find(plan, dataset=dataset, session=session)
                 result = await read(session, description, max_rows=plan.max_rows, max_bytes=limits.max_bytes)
-                return result if plan.evidence is None else with_bases(result, plan.evidence)
+                return result if plan.evidence is None else with_bases(result, plan.evidence, plan.suppression)
         except TimeoutError:
             session.connection.terminate()
             raise QueryTimeout("The database did not answer within the time limit.") from None
@@ -159,10 +160,14 @@ async def execute(
             raise SourceUnavailable(f"The connection to the database of {dataset.name} broke.") from None
 
 
-def with_bases(result: QueryResult, plan: EvidencePlan) -> QueryResult:
+def with_bases(result: QueryResult, plan: EvidencePlan, suppression: SuppressionPlan | None) -> QueryResult:
     """The last column, which the caller did not ask for, as what the others rest on."""
     bases = tuple(read_evidence(plan, row[-1]) for row in result.cells)
-    return replace(result, columns=result.columns[:-1], cells=tuple(row[:-1] for row in result.cells), bases=bases)
+    cells = tuple(row[:-1] for row in result.cells)
+    if suppression is not None:
+        is_cut = suppression.is_cut or result.truncated
+        cells, bases = suppress(replace(suppression, is_cut=is_cut), cells, bases)
+    return replace(result, columns=result.columns[:-1], cells=cells, bases=bases)
 
 
 async def read(session: Session, description: Description, *, max_rows: int, max_bytes: int) -> QueryResult:

@@ -63,7 +63,7 @@ class Planner:
 
 
 def plan_key(request: QueryRequest, seen: Key, settings: SystemSettings) -> Key:
-    asked = request.sql, request.weighting, request.max_rows, request.reveal_all_rows
+    asked = request.sql, request.weighting, request.uncertainty, request.max_rows, request.reveal_all_rows
     return seen, settings.query_limits, asked
 
 

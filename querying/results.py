@@ -203,7 +203,7 @@ def _as_markdown(result: QueryResult, digits: int) -> Form:
     ]
     if result.bases:
         head = f"|{names}|{base_name(result)}|\n|{'|'.join('---' for _ in result.columns)}|---|"
-        shown.append([_shown_base(smallest(row)) for row in result.bases])
+        shown.append([_shown_base(weakest(row)) for row in result.bases])
     rows: Iterable[Sequence[str]] = zip(*shown, strict=True) if shown else [()] * len(result.cells)
     return Form(head, [f"\n|{'|'.join(row)}|" for row in rows])
 
@@ -213,8 +213,15 @@ def base_name(result: QueryResult) -> str:
     return next(name for name in ("n", "base_n", "persons_n") if name not in {each.name for each in result.columns})
 
 
+def weakest(bases: Sequence[Base | None]) -> Base | None:
+    """Of what a row shows; of nothing but withheld numbers one of those."""
+    return smallest([base for base in bases if base is not None and not base.withheld]) or smallest(bases)
+
+
 def _shown_base(base: Base | None) -> str:
-    return "" if base is None else f"{base.n} {base.flag}".strip()
+    if base is None or base.withheld:
+        return "" if base is None else base.flag
+    return f"{base.n} {base.flag}".strip()
 
 
 def _shown(column: Column, cells: Sequence[Cell], digits: int) -> Sequence[str]:

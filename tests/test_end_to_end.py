@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import os
 import secrets
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,6 +117,63 @@ async def test_shows_the_sql_that_ran_on_request_and_weights_nothing_where_asked
     assert "COUNT(DISTINCT key)" in pairs.structured_content["error"]["hint"]
 
 
+def test_the_example_of_the_api_page_answers_weighted_and_with_bases(urls: tuple[str, str], key: str) -> None:
+    page = (PROJECT / "docs/api.md").read_text(encoding="utf-8")
+    example = page.split("```bash\n")[1].split("```")[0]
+
+    done = subprocess.run(
+        ["bash", "-c", example], env={**os.environ, "URL": urls[0], "KEY": key}, capture_output=True, timeout=60
+    )
+
+    answer = json.loads(done.stdout)
+    assert sum(row[1] for row in answer["rows"]) == pytest.approx(509_991_836, abs=1)
+    assert (answer["weighting"], answer["weight"]) == ("weighted", "public.panel_users.weight")
+    shown = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert set(shown) == set(answer)
+    assert [row[1] for row in shown["rows"]] == pytest.approx([row[1] for row in answer["rows"]])
+    varying = {"id", "catalog_version", "rows", "cached", "age_s"}
+    assert {name: shown[name] for name in set(shown) - varying} == {
+        name: answer[name] for name in set(answer) - varying
+    }
+
+
+async def test_the_api_says_the_same_as_the_mcp_endpoint(urls: tuple[str, str], key: str) -> None:
+    asked = {"dataset": "panel_in", "sql": "SELECT nccs, count(*) AS n FROM panel_users GROUP BY nccs ORDER BY nccs"}
+
+    weighted = await asyncio.to_thread(post, urls[0], key, asked)
+    plain = await asyncio.to_thread(post, urls[0], key, {**asked, "apply_weights": False})
+    async with connect(urls[1], key) as client:
+        tools = [await client.call_tool("execute_query", {**asked, "weighting": mode}) for mode in ("auto", "off")]
+
+    for answer, result in zip((weighted, plain), tools, strict=True):
+        assert answer["markdown"] == text_of(result)
+        told = {name: answer[name] for name in result.structured_content if name not in {"id", "markdown"}}
+        assert told == {name: result.structured_content[name] for name in told}
+    assert (weighted["weighting"], plain["weighting"]) == ("weighted", "off")
+    assert sum(row[1] for row in plain["rows"]) == 1500
+
+
+def test_the_api_refuses_no_key_while_it_knows_none(tmp_path: Path) -> None:
+    nowhere = Product(tmp_path, build_environment(METADATA_DATABASE_URL="postgresql://none:none@127.0.0.1:1/none"))
+    try:
+        url = nowhere.start_web("daphne")
+
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(url, "mcpa_x_y", {"dataset": "panel_in", "sql": "SELECT 1"})
+    finally:
+        nowhere.stop()
+
+    assert (refused.value.code, refused.value.headers["Content-Type"]) == (503, "application/problem+json")
+    assert json.load(refused.value)["code"] == "not_configured"
+
+
+def post(url: str, key: str, body: dict[str, Any]) -> Any:  # Any: JSON
+    url = f"{url}/api/v1/query/execute"
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=30) as answer:
+        return json.load(answer)
+
+
 async def test_refuses_a_delete_and_the_rows_stay(urls: tuple[str, str], key: str) -> None:
     async with connect(urls[0], key) as client:
         refused = await client.call_tool("execute_query", {"dataset": "panel_in", "sql": "DELETE FROM panel_users"})
@@ -194,7 +256,7 @@ async def test_every_call_is_in_the_log_with_its_client_and_person(
     assert rows[ids[0]]["person"] == "ana"
     assert rows[ids[0]]["api_key"] == "end-to-end"
     assert rows[ids[0]]["client"] == "mcp"
-    assert rows[ids[0]]["sql_executed"].startswith("SELECT COALESCE(pg_catalog.sum(yrbs.weight")
+    assert rows[ids[0]]["sql_executed"].startswith("SELECT COALESCE(pg_catalog.sum(")
     assert rows[ids[2]]["error_code"] == "query_failed"
     assert rows[ids[0]]["partition"].startswith("logs_analytics_querylog_20")
 
@@ -214,7 +276,7 @@ def test_the_inspector_asks_too(urls: tuple[str, str], key: str) -> None:
 
     assert asked.returncode == 0, asked.stderr
     answer = json.loads(asked.stdout)
-    assert answer["content"][0]["text"].startswith("|n|\n|---|\n|15624.01|")
+    assert answer["content"][0]["text"].startswith("|n|base_n|\n|---|---|\n|15624.01|15624|")
 
 
 def test_no_key_no_tools(urls: tuple[str, str], key: str) -> None:

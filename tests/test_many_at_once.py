@@ -117,6 +117,28 @@ def test_a_client_that_leaves_takes_its_statements_along(urls: tuple[str, str], 
     assert wait_until(lambda: not running(name), what="the statement is gone", timeout_s=10) < 2
 
 
+def test_a_client_of_the_api_that_leaves_takes_its_statement_along(
+    product: Product, urls: tuple[str, str], key: str
+) -> None:
+    name = f"left_api_{urlsplit(urls[0]).port}"
+    query = {"dataset": "yrbs2015", "sql": ENDLESS.format(name=name), "apply_weights": False}
+    caller = send_request(urls[0], key, "/api/v1/query/execute", query, {})
+    wait_until(lambda: running(name), what="the statement runs", timeout_s=10)
+
+    caller.close()
+
+    assert wait_until(lambda: not running(name), what="the statement is gone", timeout_s=10) < 2
+    wait_until(lambda: outcomes(product, name) == ["cancelled"], what="it is in the log", timeout_s=5)
+
+
+def outcomes(product: Product, name: str) -> list[str]:
+    with psycopg.connect(product.environment["METADATA_DATABASE_URL"], autocommit=True) as metadata:
+        found = metadata.execute(
+            "SELECT outcome FROM logs_analytics_querylog WHERE strpos(query_text, %s) > 0", [name]
+        ).fetchall()
+    return [outcome for (outcome,) in found]
+
+
 def running(name: str) -> bool:
     with psycopg.connect(SERVERS.runtime.postgres_superuser_url, autocommit=True) as server:
         found = server.execute(
@@ -129,12 +151,8 @@ def running(name: str) -> bool:
 
 def send_call(url: str, key: str, tool: str, arguments: dict[str, Any], era: str) -> socket.socket:  # Any: JSON
     """The socket of a tools/call whose answer nobody has read yet."""
-    parts = urlsplit(url)
     params: dict[str, Any] = {"name": tool, "arguments": arguments}  # Any: JSON
     headers = {
-        "Host": parts.netloc,
-        "Authorization": f"Bearer {key}",
-        "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
         "MCP-Protocol-Version": era,
     }
@@ -145,8 +163,21 @@ def send_call(url: str, key: str, tool: str, arguments: dict[str, Any], era: str
             "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
             "io.modelcontextprotocol/clientCapabilities": {},
         }
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
-    head = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": str(len(body))}.items())
+    return send_request(
+        url, key, "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, headers
+    )
+
+
+def send_request(url: str, key: str, path: str, document: dict[str, Any], headers: dict[str, str]) -> socket.socket:
+    parts, body = urlsplit(url), json.dumps(document).encode()
+    sent = {
+        "Host": parts.netloc,
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        **headers,
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     caller = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10)
-    caller.sendall(f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body)
+    caller.sendall(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
     return caller

@@ -21,9 +21,10 @@ LABELS = {
     "personal_data": "personal data",
     "policies": "masks, hidden columns and row rules",
     "merges": "merged classes",
+    "personas": "personas (those that do not fit the tables are not answered)",
 }
 # what a document of an earlier version means by saying nothing
-ABSENT: Document = {"policies": {}}
+ABSENT: Document = {"policies": {}, "personas": {}}
 ADDED = {"extensions": "extensions", "operators": "operators", "types": "types", "casts": "casts"}
 # grows with every profile; alone it is nothing to approve
 IGNORED = frozenset({"row_estimate"})

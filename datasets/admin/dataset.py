@@ -34,6 +34,7 @@ from datasets.admin.badges import check_badge, status_badge
 from datasets.admin.changes import describe_changes
 from datasets.admin.dataset_forms import ConnectionForm, DatasetForm, RegisterForm
 from datasets.admin.inlines import EntriesInline, RunsInline, TablesInline
+from datasets.admin.personas import describe_personas, render_personas_page
 from datasets.admin.steps import STEPS, Step
 from datasets.admin.survey_design import describe_design, render_design_page
 from datasets.credentials import keys_fit
@@ -216,6 +217,7 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
                 name="datasets_dataset_connection",
             ),
             path("<int:dataset_id>/design/", wrap(self.design_view), name="datasets_dataset_design"),
+            path("<int:dataset_id>/personas/", wrap(self.personas_view), name="datasets_dataset_personas"),
             *super().get_urls(),
         ]
 
@@ -277,6 +279,7 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
             "connection_form": ConnectionForm() if may_change else None,
             "may_change": may_change,
             **describe_design(dataset),
+            **describe_personas(dataset, request),
         }
 
     def _offered(self, dataset: Dataset, *, has_changes: bool) -> Iterable[dict[str, Any]]:  # Any: a template's context
@@ -333,6 +336,9 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
 
     def design_view(self, request: HttpRequest, dataset_id: int) -> HttpResponse:
         return render_design_page(self, request, self._require(request, dataset_id))
+
+    def personas_view(self, request: HttpRequest, dataset_id: int) -> HttpResponse:
+        return render_personas_page(self, request, self._require(request, dataset_id))
 
     def _require(self, request: HttpRequest, dataset_id: int) -> Dataset:
         dataset = self.get_object(request, str(dataset_id))

@@ -17,8 +17,10 @@ class Pretty(json.JSONEncoder):
 class JsonField(forms.JSONField):
     """JSON as people write it; an empty field stands for `empty`."""
 
-    def __init__(self, *, empty: Any = None, **options: Any) -> None:  # Any: JSON, options of forms.JSONField
-        widget = UnfoldAdminTextareaWidget({"rows": 6, "class": "ma-json", "spellcheck": "false"})
+    def __init__(
+        self, *, empty: Any = None, rows: int = 6, **options: Any
+    ) -> None:  # Any: JSON, options of forms.JSONField
+        widget = UnfoldAdminTextareaWidget({"rows": rows, "class": "ma-json", "spellcheck": "false"})
         super().__init__(required=False, widget=widget, encoder=Pretty, **options)
         self.empty = empty
 

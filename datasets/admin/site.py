@@ -32,6 +32,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Tables", "table", "datasets", "datasettable"),
             ("Columns", "view_column", "datasets", "datasetcolumn"),
             ("Functions", "function", "datasets", "datasetroutine"),
+            ("Personas", "group_work", "datasets", "persona"),
             ("Profiling runs", "manage_search", "datasets", "profilingrun"),
             ("Published versions", "published_with_changes", "datasets", "catalogentry"),
         ),

@@ -148,6 +148,7 @@ LISTS = [
     "datasets_datasettable",
     "datasets_datasetcolumn",
     "datasets_datasetroutine",
+    "datasets_persona",
     "datasets_profilingrun",
     "datasets_catalogentry",
     "datasets_catalogversion",

@@ -154,6 +154,36 @@ def test_each_row_is_a_unit_without_a_key(survey: Survey) -> None:
 
 
 @pytest.mark.parametrize(
+    ("named", "psus"),
+    [
+        ("strata: gender, psu: home", {"f": 2, "m": 3}),  # of persons 1 and 3; of 2, 4 and 10
+        ("strata: gender", {"f": 2, "m": 3}),
+        ("psu: home", {"": 3}),
+    ],
+)
+def test_psus_with_a_valid_weight_are_counted_by_stratum(survey: Survey, named: str, psus: dict[str, int]) -> None:
+    dataset, _ = survey
+    text = DESIGN.replace("    scale: 1000\n", "".join(f"    {one}\n" for one in named.split(", ")))
+
+    set_survey_design(dataset.pk, text, actor="ana")
+    approve_dataset(dataset.pk, actor="ana")
+
+    (unit,) = (live().survey_design or pytest.fail("not confirmed")).units
+    assert unit.psus == psus
+
+
+def test_a_stratum_of_one_psu_is_told_and_a_weight_without_a_stratum_refused(survey: Survey) -> None:
+    dataset, url = survey
+    text = DESIGN.replace("    scale: 1000\n", "    strata: home\n    psu: gender\n")
+
+    report = check_survey_design(dataset.pk, text).report
+
+    assert "3, 5; 1 with one PSU only: no standard errors until it is merged with another" in render_report(report)
+    run_sql(url, "UPDATE people SET gender = NULL WHERE id IN (1, 5)")  # the second has no weight
+    assert faults_of(dataset, text) == ["line 5: there is 1 row of public.people with a weight and no home or gender"]
+
+
+@pytest.mark.parametrize(
     ("statement", "text", "faults"),
     [
         (

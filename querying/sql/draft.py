@@ -14,6 +14,7 @@ from querying.evidence import EvidencePlan
 from querying.sql.parse import Statement
 from querying.sql.scopes import Reading
 from querying.sql.walk import unwrap
+from querying.suppression import SuppressionPlan
 
 RESERVED: Final = "_mcpa_"  # how names begin that only we may give
 
@@ -56,6 +57,7 @@ class Draft:
     tables: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     evidence: EvidencePlan | None = None
+    suppression: SuppressionPlan | None = None
 
     @property
     def select(self) -> pg.SelectStmt:

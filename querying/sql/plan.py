@@ -23,6 +23,7 @@ from querying.sql.parse import NOT_PRINTABLE, PLAINER, fingerprint, parse_printe
 from querying.sql.repeatable import is_repeatable
 from querying.sql.walk import walk
 from querying.sql.weigh import weigh
+from querying.suppression import SuppressionPlan
 
 __all__ = ["PASSES", "QueryPlan", "QueryRequest", "build_plan"]
 
@@ -38,7 +39,7 @@ class QueryPlan:
     `query_type` is raw, aggregated or explain. `max_rows` rows are shown; the SQL asks for one more, so that a
     result of more than `max_rows` rows was cut by us, never by the caller's own LIMIT. `search_path` names the schemas
     that stand behind pg_catalog while it runs. A `repeatable` statement asks neither the clock nor chance. With
-    `evidence` the statement's last output says what its estimates rest on.
+    `evidence` the statement's last output says what its estimates rest on; by `suppression` some of them are withheld.
     """
 
     sql: str
@@ -52,6 +53,7 @@ class QueryPlan:
     warnings: tuple[str, ...] = ()
     repeatable: bool = False
     evidence: EvidencePlan | None = None
+    suppression: SuppressionPlan | None = None
 
 
 PASSES: Final[tuple[Callable[[Draft], Draft], ...]] = (guard, bind, govern, classify, weigh, limit)
@@ -87,6 +89,7 @@ def seal(draft: Draft) -> QueryPlan:
         warnings=draft.warnings,
         repeatable=is_repeatable(printed.messages, draft.tables, draft.dataset),
         evidence=draft.evidence,
+        suppression=draft.suppression,
     )
 
 

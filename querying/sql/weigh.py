@@ -8,15 +8,17 @@ from typing import Final
 from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
-from config.errors import WeightingUnsupported
-from datasets.design import NORMALISED, SurveyDesign
+from config.errors import BaseUnknown, WeightingUnsupported
+from datasets.design import NORMALISED, SUPPRESS, SurveyDesign
 from querying.sql.draft import Draft
+from querying.sql.raw_rows import RAW
 from querying.sql.scopes import Reading, Scope, TableUse, WithQuery
 from querying.sql.walk import locate, names, walk
 from querying.sql.weights.carrying import Carrier
 from querying.sql.weights.estimators import ESTIMATED
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.numeric_only import cast_numeric_only
+from querying.sql.weights.passing import givers
 from querying.sql.weights.refusing import Unsupported
 from querying.sql.weights.resolve import Level, Resolved, Resolver
 from querying.sql.weights.rewrite import VALUES_SEEN, Rewriting
@@ -34,6 +36,38 @@ ONE_FORM: Final = (
 
 def weigh(draft: Draft) -> Draft:
     """`weighting` says what was done; see docs/weighting.md for the labels."""
+    return check_bases(with_weights(draft))
+
+
+def check_bases(draft: Draft) -> Draft:
+    """Where few persons are not to be seen, an answer whose bases are not known is none."""
+    design = draft.dataset.survey_design
+    if design is None or design.low_base.action != SUPPRESS or draft.is_explain or draft.evidence is not None:
+        return draft
+    of_units = {".".join(name) for unit in design.units for name in (unit.table, *unit.carried_by)}
+    is_shown_raw = draft.query_type == RAW and draft.weighting != "weighted"
+    if is_shown_raw or of_units.isdisjoint(draft.tables):
+        return draft
+    raise base_unknown(draft)
+
+
+def check_known(draft: Draft, rewriting: Rewriting, selects: list[Resolved], treated: list[list[Treatment]]) -> None:
+    """Where few persons are not to be seen, every estimate of the statement is one whose base is looked at."""
+    design = draft.dataset.survey_design
+    if design is None or design.low_base.action != SUPPRESS or draft.is_explain:
+        return
+    for one, found in zip(selects, treated, strict=True):
+        kind = one.joined.kind if one.joined is not None else Kind.PLAIN
+        of_estimates = kind is Kind.CELL or (one.level is Level.POPULATION and found)
+        if of_estimates and one.scope not in rewriting.given:
+            raise base_unknown(draft)
+
+
+def base_unknown(draft: Draft) -> BaseUnknown:
+    return BaseUnknown(f"{draft.dataset.name} withholds estimates on few persons; of these they cannot be counted.")
+
+
+def with_weights(draft: Draft) -> Draft:
     design = draft.dataset.survey_design
     if draft.request.weighting == "off":
         return replace(draft, weighting="off")
@@ -61,7 +95,7 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
     selects = [resolver.resolve(scope) for scope in reversed(reading.scopes)]
     rewriting = Rewriting(resolver, Carrier(draft, resolver), with_errors=draft.request.uncertainty != "off")
     if not draft.is_explain:
-        rewriting.outermost = reading.scopes[0]
+        rewriting.givers = givers(resolver, reading, reading.scopes[0])
     treated = [treatments(resolver, one) if one.level is Level.POPULATION else [] for one in selects]
     windows = [rewriting.windows(one) for one in selects]
     if uses_weights(resolver, selects, treated, windows):
@@ -75,6 +109,8 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
         if one.level is Level.POPULATION:
             rewriting.population(one, found)
         rewriting.rows(one, windowed)
+        rewriting.pass_on(one)
+    check_known(draft, rewriting, selects, treated)
     spell_stars(draft, reading, resolver, rewriting.carrier)
     if not rewriting.estimated:
         has_units = any(one.joined is not None and one.joined.kind.has_unit for one in selects)
@@ -85,12 +121,14 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
 
 
 def with_warnings(draft: Draft, rewriting: Rewriting, label: str) -> Draft:
+    given = rewriting.given.get(rewriting.resolver.reading.scopes[0])
     return replace(
         draft,
         weighting=label,
         weight_column=", ".join(rewriting.weights) if label == "weighted" else "",
         warnings=(*draft.warnings, *rewriting.warnings),
-        evidence=rewriting.evidence,
+        evidence=given.plan if given else None,
+        suppression=given.suppression if given else None,
     )
 
 

@@ -18,10 +18,14 @@ from datasets.access import Principal
 from datasets.models import Dataset
 from datasets.registration import deactivate_dataset
 from logs_analytics.models import QueryLog
-from querying.batches import Batch, BatchAnswer, answer_batch, build_batch, fair_share, fetch_rest
+from logs_analytics.records import Outcome, new_id
+from querying.batches import Batch, BatchAnswer, answer_batch, build_batch, fair_share, fetch_rest, weakest_base
 from querying.engine import Engine
+from querying.evidence import Base
+from querying.results import QueryResult
 from querying.services import Answer
 from querying.sql.plan import QueryRequest
+from querying.suppression import WITHHELD
 from querying.tests.test_services import OPERATOR, frozen, shop, statements_with
 from tests.servers import MakeDatabase, ReadonlyDsn, RedisServer
 
@@ -353,6 +357,27 @@ async def test_nothing_is_combined_where_an_input_is_missing(shop: Dataset, engi
     assert error is not None
     assert "q2 (query_failed)" in error.message
     assert found["q1"].text == "|n|\n|---|\n|50|"
+
+
+@pytest.mark.parametrize(
+    ("bases", "said"),
+    [
+        ((Base(40, 40, 40, 1, "*"), Base(16, 16, 16, 1, "**")), ["The smallest base of its inputs: 16 ** (q2)."]),
+        ((Base(1400, 1400, 900, 1.5), None), ["The smallest base of its inputs: 1,400 (q1)."]),
+        ((Base(1400, 1400, 900, 1.5), WITHHELD), ["Numbers of q2 are withheld (NULL): too few persons."]),
+        ((None, None), []),
+    ],
+)
+def test_a_combined_result_says_how_few_persons_are_behind_it(
+    bases: tuple[Base | None, Base | None], said: list[str]
+) -> None:
+    identifier, _ = new_id()
+    results = {
+        label: Answer(identifier, Outcome.ANSWERED, 1, value=QueryResult((), (("1",),), bases=((None, base),)))
+        for label, base in zip(("q1", "q2"), bases, strict=True)
+    }
+
+    assert weakest_base(results) == said
 
 
 async def test_a_combined_result_says_what_was_cut_before(shop: Dataset, engine: Engine) -> None:

@@ -49,9 +49,9 @@ SHOP = DatasetSpec(
 SQL = "SELECT email, nccs FROM users"
 
 
-def planned(planner: Planner, sql: str = SQL, **changed: object) -> QueryPlan:
+def planned(planner: Planner, sql: str = SQL, uncertainty: str = "auto", **changed: object) -> QueryPlan:
     given = {"dataset": SHOP, "principal": ANA, "settings": SystemSettings()} | changed
-    return planner.plan(QueryRequest("shop", sql), **given)  # type: ignore[arg-type]  # one value of each kind
+    return planner.plan(QueryRequest("shop", sql, uncertainty=uncertainty), **given)  # type: ignore[arg-type]  # one value of each kind
 
 
 def test_a_question_asked_again_is_planned_once() -> None:
@@ -73,6 +73,7 @@ def test_a_question_asked_again_is_planned_once() -> None:
         {"settings": SystemSettings(query_limits=QueryLimits(raw_rows=3))},
         {"settings": SystemSettings(weighting_rules=WeightingRules(merges={}))},
         {"sql": SQL + " LIMIT 1"},
+        {"uncertainty": "off"},
     ],
 )
 def test_what_a_plan_depends_on_makes_another(changed: dict[str, object]) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from querying.evidence import Base
 from querying.results import Cell, Column, QueryResult, dump_json, render, render_markdown
 
 HOSTILE = [
@@ -169,3 +170,13 @@ def test_times_keep_what_tells_them_apart(moments: list[Cell], shown: list[str])
         f"|{one}|" for one in shown
     ]
     assert render(result, "markdown", max_tokens=10_000).text.splitlines()[2] == f"|{moments[0]}|"
+
+
+def test_shows_the_weakest_base_of_what_a_row_shows() -> None:
+    withheld, known = Base(0, 0, 0, 0, "**", withheld=True), Base(120, 120, 90, 1.3)
+    columns = (Column("g", "text"), Column("people", "float8"), Column("share", "float8"))
+    bases = ((None, known, withheld), (None, withheld, withheld))
+
+    text = render_markdown(QueryResult(columns, (("a", "5", None), ("b", None, None)), bases=bases))
+
+    assert text == "|g|people|share|n|\n|---|---|---|---|\n|a|5|NULL|120|\n|b|NULL|NULL|**|"

@@ -20,6 +20,7 @@ from querying.sql.draft import RESERVED, Draft
 from querying.sql.govern import check_explained, target_node, visible_select
 from querying.sql.scopes import Relation, Scope, TableUse, WithQuery
 from querying.sql.shown import column_node, fill
+from querying.sql.weights.clusters import Clusters
 from querying.sql.weights.moments import EVER, cut, moment_node
 from querying.sql.weights.nodes import add_condition, all_of, scalar, select_from
 from querying.sql.weights.periods import Spell, period_of
@@ -33,6 +34,7 @@ VALID: Final = (
     "$1 OPERATOR(pg_catalog.>) 0",
     "$1::pg_catalog.float8 OPERATOR(pg_catalog.<) 'Infinity'::pg_catalog.float8",
 )
+TEXT: Final = "COALESCE($1::pg_catalog.text, '')"  # NULL is for what an outer join made
 FLOAT: Final = "$1::pg_catalog.float8"
 EQUALS: Final = "$1 OPERATOR(pg_catalog.=) $2"
 HINT: Final = "Join the tables themselves, or keep the key among the outputs of the sub-select."
@@ -41,17 +43,18 @@ HINT: Final = "Join the tables themselves, or keep the key among the outputs of 
 class What(NamedTuple):
     """What is carried: a part of a unit's key, its weight, or the first day of the weighting period.
 
-    A `weight` is float8, NULL where it is not valid; a `plain_weight` is the column as it is, of which PostgreSQL has
-    statistics: for SELECTs that leave rows without a valid one out. Neither is scaled.
+    Or the unit's stratum or PSU, as text. A `weight` is float8, NULL where it is not valid; a `plain_weight` is the
+    column as it is, of which PostgreSQL has statistics: for SELECTs that leave rows without a valid one out. Neither is
+    scaled.
     """
 
-    kind: str  # key | weight | plain_weight | period
+    kind: str  # key | weight | plain_weight | period | stratum | psu
     unit: int
     part: int = 0
 
     @property
-    def is_weight(self) -> bool:
-        return self.kind in ("weight", "plain_weight")
+    def is_of_unit_table(self) -> bool:
+        return self.kind in ("plain_weight", "psu", "stratum", "weight")
 
 
 @dataclass
@@ -114,9 +117,12 @@ class Carrier:
     def from_table(self, relation: Relation, use: TableUse, what: What) -> str:
         table = (use.spec.schema, use.spec.name)
         unit = self.unit(what.unit)
-        if what.is_weight:
-            if what.kind == "weight":
-                return self.beside(use, (what.kind, unit.weight), valid_weight(unit))
+        if what.kind == "weight":
+            return self.beside(use, (what.kind, unit.weight), valid_weight(unit))
+        if what.kind in ("psu", "stratum"):
+            column = unit.psu if what.kind == "psu" else unit.stratum
+            return self.beside(use, ("text", column), fill(TEXT, column_node(column)))
+        if what.kind == "plain_weight":
             column = unit.weight
         elif what.kind == "key":
             column = keys_in(unit, table)[what.part]
@@ -207,7 +213,7 @@ class Carrier:
         assert resolved.joined is not None
         if what.kind == "period":
             return what.unit in resolved.joined.rows[place].dated
-        if what.is_weight:
+        if what.is_of_unit_table:
             relation = resolved.scope.relations[place]
             if isinstance(relation.source, TableUse):
                 return self.is_unit_table(relation.source, what.unit)
@@ -228,6 +234,19 @@ class Carrier:
             found = self.direct_weight(resolved, unit, may_filter=may_filter) if spell is None else None
             self.weights[asked] = found or self.joined_weight(resolved, unit, spell, may_filter=may_filter)
         return self.weights[asked]
+
+    def clusters(self, resolved: Resolved, unit: int, weight: Weight) -> Clusters | None:
+        """The stratum and PSU of each row, from where its weight comes; None where its sample has none."""
+        registered = self.unit(unit)
+        if not registered.psus or registered.period_weights is not None:
+            return None
+        if weight.clusters is not None:
+            return weight.clusters
+        return clusters_of(registered, self.places_in_sample(resolved, unit))
+
+    def places_in_sample(self, resolved: Resolved, unit: int) -> list[pg.Node]:
+        """Stratum and PSU, as far as its sample has them, of rows that have their weight at hand."""
+        return [self.value(resolved, What(kind, unit)) for kind in kinds_of(self.unit(unit))]
 
     def direct_weight(self, resolved: Resolved, unit: int, *, may_filter: bool) -> Weight | None:
         """From a relation of this FROM clause that has it; None where it is to be joined."""
@@ -289,14 +308,16 @@ class Carrier:
         nobody = self.no_unit(resolved, unit)
         self.widened.add(resolved.scope)
         filters = may_filter and nobody is None
-        node = self.join_weights(resolved.scope.select, unit, wanted, spell=spell, outer=not filters)
-        return Weight(node, nobody, is_valid=filters)
+        joined = self.join_weights(resolved.scope.select, unit, wanted, spell=spell, outer=not filters)
+        return joined._replace(nobody=nobody, is_valid=filters)
 
     def join_weights(
         self, select: pg.SelectStmt, unit: int, wanted: Sequence[pg.Node], *, spell: Spell | None, outer: bool
-    ) -> pg.Node:
+    ) -> Weight:
         """Join the valid weights by the key (and period); with `outer` rows without one stay."""
         inner, names_, weight = self.weights_select(unit, spell)
+        kinds = kinds_of(self.unit(unit)) if spell is None else ()
+        clusters = [target.res_target.name for target in inner.target_list[len(inner.target_list) - len(kinds) :]]
         item = pg.RangeSubselect(alias=pg.Alias(aliasname=self.new_name()))
         item.subquery.select_stmt.CopyFrom(inner)
         alias = item.alias.aliasname
@@ -308,10 +329,14 @@ class Carrier:
         else:
             select.from_clause.add().range_subselect.CopyFrom(item)
             add_condition(select, condition)
-        return column_node(alias, weight)
+        of_sample = clusters_of(self.unit(unit), [column_node(alias, name) for name in clusters]) if kinds else None
+        return Weight(column_node(alias, weight), None, clusters=of_sample)
 
     def weights_select(self, unit: int, spell: Spell | None) -> tuple[pg.SelectStmt, list[str], str]:
-        """One row per unit, or per unit and period: names of the key, then of the period; and of the weight."""
+        """One row per unit, or per unit and period: names of the key, then of the period; and of the weight.
+
+        Strata and PSUs are its last outputs.
+        """
         registered = self.unit(unit)
         if spell is None:
             return self.static_select(registered)
@@ -359,14 +384,20 @@ class Carrier:
         weight = self.new_name()
         select.target_list.append(target_node(fill(FLOAT, column_node(unit.weight)), weight))
         add_condition(select, all_of(valid(column_node(unit.weight))))
+        for kind in kinds_of(unit):
+            column = unit.psu if kind == "psu" else unit.stratum
+            select.target_list.append(target_node(fill(TEXT, column_node(column)), self.new_name()))
         if not unit.shares_table:
             return select, names_, weight
         # a finer unit has this table: the key stands on several rows, all of the same weight
         keys = [column_node(name) for name in names_]
         outer = select_from(select, self.new_name(), groups=keys)
         new = [self.new_name() for _ in (*names_, weight)]
+        more = [target.res_target.name for target in select.target_list[len(names_) + 1 :]]
         for name, value in zip(new, [*keys, fill("pg_catalog.max($1)", column_node(weight))], strict=True):
             outer.target_list.append(target_node(value, name))
+        for name in more:
+            outer.target_list.append(target_node(fill("pg_catalog.max($1)", column_node(name)), self.new_name()))
         return outer, new[:-1], new[-1]
 
     def table_select(self, table: TableName, columns: Sequence[str]) -> tuple[pg.SelectStmt, list[str]]:
@@ -394,13 +425,27 @@ class Weight(NamedTuple):
     """An expression: float8 above 0, or NULL where the row is out of the base; not scaled.
 
     `nobody`: the row is of no unit. `plain`: the column, where rows whose weight is not valid are still to be left out.
-    `is_valid`: they are.
+    `is_valid`: they are. `clusters`: its stratum and PSU, where these were joined with it.
     """
 
     node: pg.Node
     nobody: pg.Node | None
     plain: pg.Node | None = None
     is_valid: bool = False
+    clusters: Clusters | None = None
+
+
+def kinds_of(unit: Unit) -> tuple[str, ...]:
+    """What tells a unit's place in its sample."""
+    columns = {"stratum": unit.stratum, "psu": unit.psu}
+    is_known = unit.psus and unit.period_weights is None
+    return tuple(kind for kind, column in columns.items() if column) if is_known else ()
+
+
+def clusters_of(unit: Unit, values: Sequence[pg.Node]) -> Clusters:
+    """Given what `kinds_of` names."""
+    found = dict(zip(kinds_of(unit), values, strict=False))
+    return Clusters(found.get("stratum", fill("''::pg_catalog.text")), found.get("psu"), unit.psus)
 
 
 def weight_of(carried: pg.Node, kind: str, nobody: pg.Node | None) -> Weight:

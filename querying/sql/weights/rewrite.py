@@ -13,19 +13,17 @@ from typing import Final
 
 from postgast import pg_query_pb2 as pg
 
-from datasets.design import PeriodWeights
-from querying.evidence import EvidencePlan
-from querying.sql.govern import target_node
+from datasets.design import SUPPRESS, PeriodWeights
 from querying.sql.scopes import Scope
 from querying.sql.stars import output_name
 from querying.sql.walk import names
 from querying.sql.weights.carrying import Carrier, Weight, valid
+from querying.sql.weights.clusters import Groups, give_evidence, half_of, own_aggregates
 from querying.sql.weights.estimators import count_units, estimate, estimate_window, reach, scaled
 from querying.sql.weights.evidence import (
     OUTPUT,
     Piece,
     Sums,
-    evidence_node,
     is_number,
     piece_of_call,
     piece_of_units,
@@ -35,13 +33,16 @@ from querying.sql.weights.grain import Kind
 from querying.sql.weights.joined import FULL, NO_KEY, PAIRS
 from querying.sql.weights.moments import EVER
 from querying.sql.weights.nodes import add_condition, all_of, any_of
+from querying.sql.weights.passing import Given, pass_on
 from querying.sql.weights.periods import Spell
 from querying.sql.weights.pieces import is_not_null
 from querying.sql.weights.refusing import Unsupported
 from querying.sql.weights.resolve import KEY_IN_SETS, Level, Resolved, Resolver
-from querying.sql.weights.rollup import roll_up
+from querying.sql.weights.rollup import groups_of, roll_up
+from querying.sql.weights.shapes import is_aggregate, is_limited
 from querying.sql.weights.sources import computed, own_nodes
 from querying.sql.weights.treatment import Treatment, Way
+from querying.suppression import SuppressionPlan
 
 CUTS_THE_SAMPLE: Final = frozenset({"cume_dist", "ntile", "percent_rank"})
 NO_CUT: Final = (
@@ -75,9 +76,10 @@ class Rewriting:
     warnings: dict[str, None] = field(default_factory=dict)
     weights: dict[str, None] = field(default_factory=dict)  # columns used as weights
     estimated: bool = False
-    outermost: Scope | None = None  # the SELECT whose rows the caller gets, where what they rest on is wanted
+    givers: frozenset[Scope] = frozenset()  # SELECTs that say what their estimates rest on
     with_errors: bool = True
-    evidence: EvidencePlan | None = None
+    given: dict[Scope, Given] = field(default_factory=dict)  # and what they say
+    output_names: dict[Scope, str] = field(default_factory=dict)
 
     def warn(self, warning: str) -> None:
         self.warnings.setdefault(warning)
@@ -156,22 +158,52 @@ class Rewriting:
         needs = [(each.unit, self.spell(resolved, each.unit, once=each.way.is_once)) for each in weighed]
         # where rows have two weights, a row may be of the base of one of them
         may_filter = len(set(needs)) == 1
+        nodes = {id(treatment.node) for treatment in found}
+        groups = groups_of(self.resolver, self.carrier, resolved, nodes) if may_filter else None
         weights = {need: self.weight(resolved, *need, may_filter=may_filter) for need in dict.fromkeys(needs)}
         self.keep_base(resolved, list(weights.values()))
-        sums = self.sums_of_rows(resolved, weighed) if len(weights) == 1 else None
-        if sums is not None:
-            node = evidence_node(sums, weights[needs[0]].node)
-            resolved.scope.select.target_list.append(target_node(node, OUTPUT))
+        sums = self.sums_of_rows(resolved, weighed, groups) if may_filter else None
+        weight = weights[needs[0]]
+        clusters = self.carrier.clusters(resolved, weighed[0].unit, weight) if sums is not None else None
         for treatment, need in zip(weighed, needs, strict=True):
             value = self.estimate(resolved, treatment, weights[need].node)
             treatment.node.CopyFrom(scaled(value, treatment.call, self.resolver.design.units[treatment.unit].scale))
+        if sums is not None:
+            select, nested = resolved.scope.select, clusters is not None
+            name, new_name = self.output_name(resolved), self.carrier.new_name
+            given = give_evidence(select, sums, weight.node, clusters, groups, name=name, new_name=new_name)
+            if nested and given is not None and given is not groups:
+                given.finish(select)
 
     # ── what estimates rest on ───────────────────────────────────────────────────────────────────────────────────
     def gives_evidence(self, resolved: Resolved) -> bool:
         select = resolved.scope.select
-        return resolved.scope is self.outermost and not select.distinct_clause
+        return resolved.scope in self.givers and not select.distinct_clause
 
-    def sums_of_rows(self, resolved: Resolved, weighed: Sequence[Treatment]) -> Sums | None:
+    def output_name(self, resolved: Resolved) -> str:
+        """Of what a SELECT says of its estimates."""
+        if resolved.scope not in self.output_names:
+            is_outermost = self.is_outermost(resolved.scope)
+            self.output_names[resolved.scope] = OUTPUT if is_outermost else self.carrier.new_name()
+        return self.output_names[resolved.scope]
+
+    def pass_on(self, resolved: Resolved) -> None:
+        """Let a SELECT that computes with estimates, row by row, say what its own outputs rest on."""
+        if resolved.level is Level.ROWS and resolved.scope in self.givers:
+            name = self.output_name(resolved)
+            found = pass_on(self.resolver, resolved.scope, self.given, name)
+            if found is not None:
+                self.give(resolved.scope, found)
+
+    def give(self, scope: Scope, found: Given) -> None:
+        self.given[scope] = found
+        if not self.is_outermost(scope):
+            self.carrier.giving.add(scope)
+
+    def is_outermost(self, scope: Scope) -> bool:
+        return scope is self.resolver.reading.scopes[0]
+
+    def sums_of_rows(self, resolved: Resolved, weighed: Sequence[Treatment], groups: Groups | None) -> Sums | None:
         """Where each row is one person."""
         joined = resolved.joined
         assert joined is not None
@@ -187,24 +219,39 @@ class Rewriting:
             )
             for treatment in weighed
         }
-        return self.plan_evidence(resolved, pieces, joined.unit)
+        return self.plan_evidence(resolved, pieces, joined.unit, can_nest=groups is not None)
 
-    def plan_evidence(self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int) -> Sums | None:
+    def plan_evidence(
+        self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int, *, can_nest: bool
+    ) -> Sums | None:
+        """`can_nest`: the SELECT's groups can be those of a sub-select, which errors of a clustered sample need."""
         if not self.gives_evidence(resolved):
             return None
         registered = self.resolver.design.units[unit]
-        simple = not registered.stratum and not registered.psu and registered.period_weights is None
+        clustered = bool(registered.stratum or registered.psu)
+        known = not clustered or (
+            can_nest
+            and registered.period_weights is None
+            and min(registered.psus.values(), default=0) > 1
+            and all(piece.total is not None for piece in pieces.values())
+            and all(half_of(node) or id(node) in pieces for node in own_aggregates(resolved.scope.select))
+        )
         found = plan_evidence(
             [target.res_target.val for target in resolved.scope.select.target_list],
             pieces,
             persons=registered.units - registered.excluded,
             scale=registered.scale,
-            with_errors=self.with_errors and simple,
+            with_errors=self.with_errors and known,
+            clustered=clustered,
+            all_pairs=not self.is_outermost(resolved.scope),
             thresholds=self.resolver.design.low_base,
         )
         if found is None:
             return None
-        self.evidence, sums = found
+        evidence, sums = found
+        is_withheld = self.resolver.design.low_base.action == SUPPRESS
+        suppression = plan_suppression(self.resolver, resolved) if is_withheld else None
+        self.give(resolved.scope, Given(evidence, suppression, self.output_name(resolved)))
         return sums
 
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:
@@ -285,6 +332,23 @@ class Rewriting:
             value = estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause)
             node.CopyFrom(scaled(value, node.func_call, self.resolver.design.units[joined.unit].scale))
         self.estimated = True
+
+
+def plan_suppression(resolver: Resolver, resolved: Resolved) -> SuppressionPlan:
+    """Of the outputs as the caller wrote them."""
+    outputs = [target.res_target.val for target in resolved.scope.select.target_list]
+    items = {resolver.canonical(resolved.scope, item) for item in resolved.groups}
+    across = [
+        any(inner.HasField("sub_link") or inner.func_call.HasField("over") for inner in own_nodes(node))
+        for node in outputs
+    ]
+    computed_ = [
+        gone or any(is_aggregate(inner) for inner in own_nodes(node))
+        for gone, node in zip(across, outputs, strict=True)
+    ]
+    groups = [place for place, node in enumerate(outputs) if resolver.canonical(resolved.scope, node) in items]
+    is_cut = is_limited(resolved.scope)
+    return SuppressionPlan(tuple(computed_), tuple(across), resolved.has_sets, tuple(groups), is_cut)
 
 
 WINDOW_SUMS: Final = frozenset(

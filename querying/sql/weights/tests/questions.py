@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
@@ -313,6 +313,8 @@ class WorldMaker:
             attributes=frozenset({"gender", "age", "region", "score", "seen_region", "seen_age"}),
             carried_by={events: self.event_key},
             period_weights=periods if months else None,
+            units=1_000,
+            **self.sample("gender", "region"),
         )
         home = Unit(
             table=persons if households == "shared" else ("public", "homes"),
@@ -322,14 +324,24 @@ class WorldMaker:
             scale=self.scale,
             carried_by={} if households == "shared" else {persons: ("home_id",)},
             shares_table=households == "shared",
+            units=500,
+            **self.sample("", "region") if households == "shared" else {},
         )
         survey = Unit(
             table=("public", "survey"),
             weight="sw",
             scale=self.scale,
             attributes=frozenset({"grp", "answer", "amount"}),
+            units=1_000,
+            **self.sample("grp", ""),
         )
         return SurveyDesign(units=(person, *([home] if households else []), survey))
+
+    def sample(self, stratum: str, psu: str) -> dict[str, Any]:  # Any: fields of a unit
+        """Strata and PSUs, which change no estimate; the numbers of PSUs are not those of the world."""
+        if self.random.random() < 0.5:
+            return {}
+        return {"stratum": stratum, "psu": psu, "psus": {"f": 3, "m": 4, "": 5} if stratum else {"": 7}}
 
 
 # Questions

@@ -1,7 +1,8 @@
-"""Bases, errors and intervals of the truth file: R's survey package, design of the weights only."""
+"""Bases, errors and intervals of the truth file: R's survey package, by the weights only and by strata and PSUs."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,9 @@ import psycopg
 import pytest
 
 from datasets.catalog import DatasetSpec
+from datasets.connections import parse_dsn
+from datasets.design_checks import check_design
+from datasets.design_report import counted
 from querying.evidence import Base, read_evidence
 from querying.sql.plan import QueryPlan
 from querying.sql.tests.panel import plan
@@ -60,14 +64,10 @@ def expected_of(case: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
     return {tuple(text_of(row[key]) for key in case["key_columns"]): row for row in case["expected"]}
 
 
-LATER = ("pn19",)  # bases are not passed through a CTE yet
 WITH_BASES = [
     case
     for case in CASES
-    if case["id"] not in LATER
-    and case["action"] == "rewrite"
-    and folder_of(case) in VALID
-    and any("base.n" in row for row in case["expected"])
+    if case["action"] == "rewrite" and folder_of(case) in VALID and any("base.n" in row for row in case["expected"])
 ]
 
 
@@ -92,3 +92,37 @@ def test_bases_and_errors_are_those_of_r(
         assert math.isclose(base.weighted, row["base.sum_w"], rel_tol=1e-6)
         assert math.isclose(base.effective, row["base.n_eff"], rel_tol=1e-6)
         assert math.isclose(base.design_effect, row["base.deff_kish"], rel_tol=1e-6)
+
+
+# ── strata and PSUs ──────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def samples(demo_urls: dict[str, str]) -> dict[str, DatasetSpec]:
+    """The datasets as `set_survey_design` confirms them."""
+
+    found = {}
+    for name in ("nhanes2009", "yrbs2015"):
+        dataset = confirm(demo_urls[name], TABLES[name], DESIGNS[name])
+        assert dataset.survey_design is not None
+        target = parse_dsn(demo_urls[name], unix_sockets=True)
+        report, faults = asyncio.run(check_design(target, dataset.survey_design))
+        assert not faults
+        found[name] = replace(dataset, survey_design=counted(dataset.survey_design, report))
+    return found
+
+
+OF_FULL_DESIGN = [case for case in WITH_BASES if any("se_full_design" in row for row in case["expected"])]
+
+
+@pytest.mark.parametrize("case", OF_FULL_DESIGN, ids=lambda case: case["id"])
+def test_errors_are_those_of_r_with_strata_and_psus(
+    case: dict[str, Any], samples: dict[str, DatasetSpec], demo_urls: dict[str, str]
+) -> None:
+    folder = folder_of(case)
+    expected = expected_of(case)
+
+    for values, bases in bases_of(plan(case["naive_sql"], samples[folder], reveal_all_rows=True), demo_urls[folder]):
+        row = expected[tuple(text_of(values[key]) for key in case["key_columns"])]
+        base = bases[case["value_columns"][0]]  # the file gives one error a row: of its first value
+        assert base is not None
+        assert base.se == pytest.approx(row["se_full_design"], rel=1e-6)
+        assert base.n == row["base.n"]
