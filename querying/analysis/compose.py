@@ -18,7 +18,8 @@ from postgast import pg_query_pb2 as pg
 
 from datasets.catalog import TableSpec
 from datasets.design import PeriodWeights
-from querying.analysis.fields import DATE, NUMBER, TEXT, EventTable
+from datasets.persona_fit import MOMENT, NUMBER, TEXT
+from querying.analysis.fields import EventTable
 from querying.analysis.periods import Days, Timing, bucket_of, start_of
 from querying.analysis.question import invalid
 from querying.analysis.reading import Asked, Crowd, Filter, Group, Measure, Term, is_of_everyone
@@ -643,8 +644,8 @@ def is_group(group: Group, value: str | None) -> pg.Node:
     if value is None:
         return fill("$1 IS NULL", own)
     if group.bucket:
-        return fill("$1 = $2", own, value_node(DATE, value))
+        return fill("$1 = $2", own, value_node(MOMENT, value))
     kind = group.field.kind if group.field is not None else TEXT
     if kind == "boolean":
         return fill("$1 = $2", own, value_node(kind, value in ("t", "true")))
-    return fill("$1 = $2", own, value_node(kind if kind in (NUMBER, DATE) else TEXT, value))
+    return fill("$1 = $2", own, value_node(kind if kind in (NUMBER, MOMENT) else TEXT, value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -10,24 +10,18 @@ from typing import Final
 
 from config.errors import InvalidRequest
 from datasets.catalog import ColumnSpec, DatasetSpec, TableSpec
-from datasets.conditions import Condition
 from datasets.design import PERSON, Unit
-from datasets.policies import MOMENTS, NUMBERS, TEXTS
-from datasets.vocabulary import Vocabulary
+from datasets.persona_fit import ENUM, TEXT, family_of
+from datasets.policies import MOMENTS
 from querying.analysis.question import invalid
 
-NUMBER: Final = "number"
-TEXT: Final = "text"
-BOOLEAN: Final = "boolean"
-DATE: Final = "date"
-OTHER: Final = "other"
 MOST_LISTED: Final = 40
-Personas = Mapping[str, tuple[Condition, ...]]
 
 
 @dataclass(frozen=True)
 class Field:
-    """A column that may be asked about. `of_person` where it stands in the persons' own table."""
+    """A column that may be asked about, of a `kind` of `family_of`, where enums count as text. `of_person` where it
+    stands in the persons' own table."""
 
     table: TableSpec
     column: ColumnSpec
@@ -63,7 +57,6 @@ class Fields:
     unit: Unit
     people: TableSpec
     events: tuple[EventTable, ...]
-    personas: Personas
 
     @cached_property
     def all(self) -> tuple[Field, ...]:
@@ -73,18 +66,13 @@ class Fields:
     def _read(self) -> Iterator[Field]:
         for column in usable(self.people):
             if column.name not in weight_columns(self.unit):
-                yield build_field(self.dataset.vocabulary, self.people, column, of_person=True)
+                yield build_field(self.dataset, self.people, column, of_person=True)
         for event in self.events:
             for column in usable(event.spec):
-                yield build_field(self.dataset.vocabulary, event.spec, column, of_person=False)
+                yield build_field(self.dataset, event.spec, column, of_person=False)
 
     def event_of(self, table: TableSpec) -> EventTable:
         return next(event for event in self.events if event.spec is table)
-
-
-def personas_of(dataset: DatasetSpec) -> Personas:
-    found: Personas = getattr(dataset, "personas", {})
-    return found
 
 
 def fields_of(dataset: DatasetSpec) -> Fields:
@@ -93,7 +81,7 @@ def fields_of(dataset: DatasetSpec) -> Fields:
     people = dataset.by_name.get(unit.table)
     if people is None or not people.visible_columns:
         raise invalid(f"The table of persons of {dataset.name} is not open to you", USE_SQL)
-    return Fields(dataset, unit, people, tuple(event_tables(dataset, unit)), personas_of(dataset))
+    return Fields(dataset, unit, people, tuple(event_tables(dataset, unit)))
 
 
 USE_SQL: Final = "Ask with execute_query, in SQL; describe_dataset shows the tables."
@@ -153,19 +141,9 @@ def weight_columns(unit: Unit) -> frozenset[str]:
     return frozenset({unit.weight, unit.stratum, unit.psu} - {""})
 
 
-def build_field(vocabulary: Vocabulary, table: TableSpec, column: ColumnSpec, *, of_person: bool) -> Field:
-    base = vocabulary.base_type(column.type)
-    kind = TEXT if column.classes else next((kind for kind, types in KINDS.items() if base in types), OTHER)
-    is_enum = base in vocabulary.enums
-    return Field(table, column, TEXT if is_enum else kind, of_person, is_enum)
-
-
-KINDS: Final[Mapping[str, frozenset[str]]] = {
-    NUMBER: NUMBERS,
-    TEXT: TEXTS,
-    BOOLEAN: frozenset({"boolean"}),
-    DATE: MOMENTS,
-}
+def build_field(dataset: DatasetSpec, table: TableSpec, column: ColumnSpec, *, of_person: bool) -> Field:
+    family = family_of(column, dataset)
+    return Field(table, column, TEXT if family == ENUM else family, of_person, is_enum=family == ENUM)
 
 
 # ── names ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from difflib import get_close_matches
 from typing import Final
 
 from config.errors import InvalidRequest
 from datasets.conditions import Condition, Scalar
-from querying.analysis.fields import (
+from datasets.persona_fit import (
     BOOLEAN,
-    DATE,
+    ENUM,
+    EXAMPLES,
+    MOMENT,
     NUMBER,
+    OPERATORS_OF,
     OTHER,
     TEXT,
+    check_class,
+    find_attribute,
+    fits,
+)
+from querying.analysis.fields import (
     EventTable,
     Field,
     Fields,
@@ -25,19 +32,6 @@ from querying.analysis.fields import (
 )
 from querying.analysis.question import EVERYONE, By, Metric, Question, invalid
 
-OPERATORS: Final = {
-    NUMBER: ("=", "!=", "in", "between", "is_null"),
-    TEXT: ("=", "!=", "in", "is_null", "like"),
-    BOOLEAN: ("=", "!=", "in", "is_null"),
-    DATE: ("=", "!=", "in", "between", "is_null"),
-    OTHER: ("is_null",),
-}
-EXAMPLES: Final = {
-    NUMBER: "Write a number, without quotes.",
-    TEXT: 'Write a text, in quotes: "Female".',
-    BOOLEAN: "Write true or false.",
-    DATE: 'Write a day: "2026-01-31".',
-}
 OF_EVENTS: Final = frozenset({"events", "frequency", "penetration"})
 OF_NUMBERS: Final = frozenset({"sum", "mean", "median", "quantile", "ratio", "per_person"})
 TWO_CALLS: Final = "Ask about one table of events in a call, and about the other in a second one."
@@ -168,7 +162,7 @@ def read_share(metric: Metric, field: Field, fields: Fields, *, where: str) -> M
         hint = f'Write {{"kind": "share", "column": "{metric.column}", "value": ...}}; a list is any of them.'
         raise invalid(f"`{where}.value` is missing", hint)
     values = metric.value or (True,)
-    check_values(field, values, where=f"{where}.value")
+    check_values(field, Condition(metric.column, "in", values), where=f"{where}.value")
     return Metric(metric.kind, metric.column, "", None, values, metric.label)
 
 
@@ -191,53 +185,49 @@ def read_filters(items: Iterable[Condition | str], fields: Fields, *, where: str
 
 def read_term(condition: Condition, fields: Fields, *, where: str) -> Term:
     field = find_field(fields, condition.column, where=f"{where}.column")
-    allowed = OPERATORS[field.kind]
+    allowed = OPERATORS_OF[ENUM if field.is_enum else field.kind]
     if condition.op not in allowed:
         what = f"`{where}.op` {condition.op} does not fit {condition.column!r}, which is of type {field.kind}"
         raise invalid(what, f"Write one of {' '.join(allowed)}.")
     if condition.op != "is_null":
-        check_values(field, condition.values, where=f"{where}.value")
+        check_values(field, condition, where=f"{where}.value")
     return Term(field, condition.op, condition.values)
 
 
-def check_values(field: Field, values: Sequence[Scalar], *, where: str) -> None:
-    wrong = next((value for value in values if not fits(field.kind, value)), None)
+def check_values(field: Field, condition: Condition, *, where: str) -> None:
+    wrong = next((value for value in condition.values if not fits(value, field.kind)), None)
     if wrong is not None:
         what = f"`{where}` {str(wrong)[:40]!r} does not fit {field.column.name!r}, which is of type {field.kind}"
-        raise invalid(what, EXAMPLES.get(field.kind, "Compare another column."))
-
-
-def fits(kind: str, value: Scalar) -> bool:
-    if kind == BOOLEAN:
-        return isinstance(value, bool)
-    if kind == NUMBER:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == DATE:
-        return isinstance(value, str) and is_moment(value)
-    return kind == TEXT and isinstance(value, str)
-
-
-def is_moment(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+        raise invalid(what, f"Write {EXAMPLES[field.kind]}." if field.kind in EXAMPLES else "Compare another column.")
+    for value in condition.values:
+        check_class(value, condition, field.column)
 
 
 def read_crowd(name: str, fields: Fields, *, where: str) -> Crowd:
-    conditions = fields.personas.get(name)
+    conditions = fields.dataset.find_persona(name)
     if conditions is None:
         raise unknown_persona(name, fields, where=where)
-    tests = [read_term(condition, fields, where=f"persona {name!r}") for condition in conditions]
+    name = next(known for known, kept in fields.dataset.personas.items() if kept is conditions)
+    tests = [read_attribute(condition, fields, name) for condition in conditions]
     of_events = tuple(test for test in tests if not test.of_person)
     event = one_table((fields.event_of(test.field.table) for test in of_events), what=f"The persona {name!r}")
     return Crowd(name, fields.unit.key, tuple(test for test in tests if test.of_person), event, of_events)
 
 
+def read_attribute(condition: Condition, fields: Fields, persona: str) -> Term:
+    """A condition of a persona, whose column is an attribute of persons or households."""
+    attribute = find_attribute(condition.column, fields.dataset)
+    for field in fields.all:
+        if field.table is attribute.table and field.column is attribute.column:
+            return Term(field, condition.op, condition.values)
+    what = f"The persona {persona!r} speaks of {attribute.table.name}, which does not tell whose its rows are"
+    raise invalid(what, "Ask with execute_query, in SQL, or write the conditions themselves.")
+
+
 def unknown_persona(name: str, fields: Fields, *, where: str) -> InvalidRequest:
-    near = get_close_matches(name, fields.personas, n=1)
-    listed = f"Personas: {', '.join(sorted(fields.personas))}." if fields.personas else "It has none."
+    personas = sorted(fields.dataset.personas)
+    near = get_close_matches(name, personas, n=1)
+    listed = f"Personas: {', '.join(personas)}." if personas else "It has none."
     nearest = f" The nearest is {near[0]}." if near else ""
     hint = f'{listed}{nearest} A condition is {{"column": "gender", "value": "Female"}}.'
     return invalid(f"`{where}` {name!r} is no persona of {fields.dataset.name}", hint)
@@ -264,12 +254,13 @@ def columns_of(item: Filter) -> set[Field]:
 
 # ── groups ───────────────────────────────────────────────────────────────────────────────────────────────────
 def read_group(by: By, fields: Fields, event: EventTable | None, *, where: str) -> Group:
-    if not by.bucket and by.name in fields.personas:
-        return Group(by.name, crowd=read_crowd(by.name, fields, where=where))
+    if not by.bucket and fields.dataset.find_persona(by.name) is not None:
+        crowd = read_crowd(by.name, fields, where=where)
+        return Group(crowd.name, crowd=crowd)
     if by.bucket and not by.name:
         return Group(by.bucket, field=date_field(fields, event, where=where), bucket=by.bucket)
     field = find_field(fields, by.name, where=where)
-    if by.bucket and field.kind != DATE:
+    if by.bucket and field.kind != MOMENT:
         raise invalid(f"`{where}` {by.name!r} is no date", f"{by.bucket} cuts a column of dates.")
     if field.kind == OTHER:
         what = f"`{where}` {by.name!r} is of type {field.column.type}, by which nothing is grouped"
@@ -352,7 +343,7 @@ def grouped_fields(by: Iterable[By], fields: Fields) -> list[Field]:
     return [
         find_field(fields, one.name, where=f"by[{place}]")
         for place, one in enumerate(by)
-        if one.name and one.name not in fields.personas
+        if one.name and fields.dataset.find_persona(one.name) is None
     ]
 
 

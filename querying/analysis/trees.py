@@ -10,7 +10,8 @@ from postgast import pg_query_pb2 as pg
 
 from datasets.catalog import TableSpec
 from datasets.conditions import Scalar
-from querying.analysis.fields import BOOLEAN, DATE, NUMBER, Field
+from datasets.persona_fit import BOOLEAN, MOMENT, NUMBER
+from querying.analysis.fields import Field
 from querying.analysis.periods import Days
 from querying.analysis.reading import Term
 from querying.sql.parse import parse_tree, print_tree
@@ -30,7 +31,7 @@ def value_node(kind: str, value: Scalar) -> pg.Node:
         return pg.Node(a_const=pg.A_Const(boolval=pg.Boolean(boolval=bool(value)), location=-1))
     if kind == NUMBER:
         return number_node(float(value) if isinstance(value, str) and not is_whole(value) else value)
-    if kind == DATE:
+    if kind == MOMENT:
         return moment_node(str(value))
     return text_node(str(value))
 
@@ -65,7 +66,7 @@ def term_node(test: Term, alias: str = "") -> pg.Node:
     own, kind = field_node(test.field, alias), test.field.kind
     if test.op == "is_null":
         return fill("$1 IS NULL" if test.values[0] else "$1 IS NOT NULL", own)
-    if kind == DATE:
+    if kind == MOMENT:
         return date_term(test, own)
     if test.op == "like":
         return fill("$1 LIKE $2", own, text_node(str(test.values[0])))

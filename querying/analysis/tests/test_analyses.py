@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from datasets.catalog import DatasetSpec
-from datasets.conditions import OPERATORS
+from datasets.conditions import OPERATORS, Condition
 from logs_analytics.models import QueryLog
 from querying.analysis.answers import logit_interval
 from querying.analysis.question import KINDS
@@ -147,10 +147,10 @@ BY_HAND: dict[str, tuple[Json, str]] = {
         {"metrics": ["people"], "where": "Young women"},
         f"SELECT sum(weight) * 1000 {PEOPLE} AND gender = 'Female' AND age_group IN ('15-17', '18-24')",
     ),
-    "a persona of events as a group": (
-        {"metrics": ["people"], "by": ["YouTube users"]},
-        "SELECT CASE WHEN user_id IN (SELECT user_id FROM panel_events WHERE app = 'YouTube') THEN 'YouTube users' "
-        f"ELSE 'others' END, sum(weight) * 1000 {PEOPLE} GROUP BY 1",
+    "a persona as a group": (
+        {"metrics": ["people"], "by": ["upper class"]},
+        "SELECT CASE WHEN nccs IN ('A', 'A1') THEN 'Upper class' ELSE 'others' END, sum(weight) * 1000 "
+        f"{PEOPLE} GROUP BY 1",
     ),
     "the days of a period": (
         {"metrics": ["people"], "period": {"from": "2026-03-01", "to": "2026-03-31"}},
@@ -442,17 +442,37 @@ async def test_letters_of_many_metrics_and_groups_are_asked_in_several_statement
 
 
 async def test_letters_compare_who_is_of_a_persona_with_the_others(demo_engine: Engine) -> None:
-    question = {**ALL, "metrics": [{"kind": "share", "column": "nccs", "value": ["A", "A1"]}], "by": ["YouTube users"]}
+    question = {**ALL, "metrics": [{"kind": "share", "column": "nccs", "value": ["A", "A1"]}], "by": ["Young women"]}
 
     analysis = await answer_of(demo_engine, {**question, "compare": "columns"})
 
     segment = {"segment": [], "label": "all"}
     found = numbers(analysis)
-    assert set(found) == {("YouTube users",), ("others",)}
+    assert set(found) == {("Young women",), ("others",)}
     users = await answer_of(
-        demo_engine, {**ALL, "metrics": question["metrics"], "where": "YouTube users", "compare": segment}
+        demo_engine, {**ALL, "metrics": question["metrics"], "where": "Young women", "compare": segment}
     )
-    assert users.grid.rows[0].numbers[0].value == pytest.approx(found[("YouTube users",)].value)
+    assert users.grid.rows[0].numbers[0].value == pytest.approx(found[("Young women",)].value)
+
+
+async def test_an_attribute_that_only_events_hold_is_a_persons_with_one_of_them(
+    demo_engine: Engine, demos: dict[str, DatasetSpec], panel_url: str
+) -> None:
+    design = demos["panel_in"].survey_design
+    assert design is not None
+    (unit,) = design.units
+    units = (replace(unit, attributes=unit.attributes | {"app"}),)
+    users = {"YouTube users": (Condition("app", "=", ("YouTube",)),)}
+    denormalised = replace(demos["panel_in"], survey_design=replace(design, units=units), personas=users, entry_id=98)
+    engine = serve(demo_engine, {"panel_in": denormalised})
+
+    analysis = await answer_of(engine, {**ALL, "metrics": ["people"], "by": ["YouTube users"]})
+
+    who = "user_id IN (SELECT user_id FROM panel_events WHERE app = 'YouTube')"
+    expected = rows_of(panel_url, f"SELECT {who}, sum(weight) * 1000 {PEOPLE} GROUP BY 1")
+    assert {label == ("YouTube users",): number.value for label, number in numbers(analysis).items()} == {
+        known: pytest.approx(total) for known, total in expected
+    }
 
 
 async def test_merged_classes_are_applied_and_said(demo_engine: Engine, demos: dict[str, DatasetSpec]) -> None:

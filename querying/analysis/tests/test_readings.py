@@ -18,7 +18,6 @@ from querying.analysis.fields import fields_of
 from querying.analysis.periods import Days, Timing, resolve_timing
 from querying.analysis.question import parse_question
 from querying.analysis.reading import Asked, read_question
-from querying.analysis.tests.worlds import with_personas
 
 Json = dict[str, Any]  # Any: JSON
 PERSONS = TableSpec(
@@ -60,12 +59,14 @@ BUYS = TableSpec(
     "table",
     (ColumnSpec("person_id", "integer"), ColumnSpec("category", "text"), ColumnSpec("price", "numeric(8,2)")),
 )
-SHOPS = TableSpec("public", "shops", "table", (ColumnSpec("shop_id", "integer"), ColumnSpec("town", "text")))
+SHOPS = TableSpec(
+    "public", "shops", "table", tuple(map(ColumnSpec, ("shop_id", "town", "tier"), ("integer", "text", "text")))
+)
 UNIT = Unit(
     ("public", "persons"),
     ("id",),
     "weight",
-    attributes=frozenset({"gender", "platform"}),
+    attributes=frozenset({"gender", "platform", "age", "category", "tier"}),
     carried_by={("public", "uses"): ("person_id",), ("public", "buys"): ("person_id",)},
 )
 DATASET = DatasetSpec(
@@ -86,14 +87,15 @@ DATASET = DatasetSpec(
 PERSONAS = {
     "Buyers of books": (Condition("buys.category", "=", ("Books",)),),
     "Old": (Condition("age", "between", (60, 99)),),
-    "Mixed up": (Condition("buys.category", "=", ("Books",)), Condition("app", "=", ("x",))),
+    "Far away": (Condition("shops.tier", "=", ("x",)),),
+    "Mixed up": (Condition("buys.category", "=", ("Books",)), Condition("uses.category", "=", ("x",))),
 }
 DATA = Days(date(2026, 1, 3), date(2026, 4, 10))
 
 
 def read(said: Json, dataset: DatasetSpec = DATASET) -> Asked:
     question = parse_question({"dataset": "shop", "metrics": ["people"], **said})
-    return read_question(question, fields_of(with_personas(dataset, PERSONAS)))
+    return read_question(question, fields_of(replace(dataset, personas=PERSONAS)))
 
 
 def timing(said: Json, data: Days = DATA) -> Timing:
@@ -159,7 +161,7 @@ def test_a_table_of_weights_by_period_is_not_asked_about() -> None:
 
 
 def test_a_persona_of_events_is_of_persons() -> None:
-    asked = read({"where": "Buyers of books", "by": ["Old"]})
+    asked = read({"where": "buyers of books", "by": ["Old"]})
 
     assert asked.event is None
     assert asked.groups[0].of_person
@@ -190,15 +192,19 @@ BAD: list[tuple[Json, str, str]] = [
     ({"metrics": [{"kind": "ratio", "column": "minutes", "per": "age"}]}, "columns of two tables", "one table"),
     ({"metrics": [{"kind": "share", "column": "app", "value": "x"}]}, "share is of people", "penetration"),
     ({"metrics": [{"kind": "share", "column": "gender"}]}, "`metrics[0].value` is missing", '"value"'),
-    ({"metrics": [{"kind": "share", "column": "gender", "value": 1}]}, "'1' does not fit 'gender'", "in quotes"),
-    ({"where": [{"column": "age", "value": "30"}]}, "`where[0].value` '30' does not fit 'age'", "without quotes"),
-    ({"where": [{"column": "age", "value": True}]}, "'True' does not fit 'age'", "without quotes"),
+    ({"metrics": [{"kind": "share", "column": "gender", "value": 1}]}, "'1' does not fit 'gender'", 'as in "Female"'),
+    ({"where": [{"column": "age", "value": "30"}]}, "`where[0].value` '30' does not fit 'age'", "as in 25"),
+    ({"where": [{"column": "age", "value": True}]}, "'True' does not fit 'age'", "as in 25"),
     ({"where": [{"column": "age", "op": "like", "value": "3%"}]}, "like does not fit 'age'", "between"),
-    ({"where": [{"column": "gender", "op": "between", "value": ["a", "b"]}]}, "between does not fit 'gender'", "like"),
+    ({"where": [{"column": "smoker", "op": "like", "value": "t%"}]}, "like does not fit 'smoker'", "is_null"),
+    ({"where": [{"column": "gender", "value": "x"}]}, "gender shows x as part of Other", "Write Other"),
+    ({"where": [{"column": "born", "value": "2026-W05"}]}, "'2026-W05' does not fit 'born'", "2026-01-31"),
+    ({"metrics": [{"kind": "share", "column": "gender", "value": ["y"]}]}, "shows y as part of Other", "Write Other"),
     ({"where": [{"column": "smoker", "value": "yes"}]}, "'yes' does not fit 'smoker'", "true or false"),
     ({"where": [{"column": "at", "value": "soon"}]}, "'soon' does not fit 'at'", "2026-01-31"),
     ({"where": [{"column": "tags", "value": "x"}]}, "= does not fit 'tags'", "is_null"),
     ({"where": "Buyer of books"}, "`where[0]` 'Buyer of books' is no persona of shop", "nearest is Buyers of books"),
+    ({"where": "Far away"}, "speaks of shops, which does not tell whose", "conditions themselves"),
     ({"where": "Mixed up"}, "two tables of events", "second"),
     ({"where": "Old", "compare": {"segment": "Old"}}, "`compare.segment` is the same as `where`", "[] for everybody"),
     ({"by": ["day"], "metrics": [{"kind": "events", "column": "buys"}]}, "tells the date is not clear", "month("),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,18 +33,8 @@ Json = dict[str, Any]  # Any: JSON
 WOMEN = Condition("gender", "=", ("Female",))
 PERSONAS = {
     "Young women": (WOMEN, Condition("age_group", "in", ("15-17", "18-24"))),
-    "YouTube users": (Condition("app", "=", ("YouTube",)),),
+    "Upper class": (Condition("nccs", "in", ("A", "A1")),),
 }
-
-
-@dataclass(frozen=True)
-class WithPersonas(DatasetSpec):
-    personas: Mapping[str, tuple[Condition, ...]] = field(default_factory=dict)
-
-
-def with_personas(dataset: DatasetSpec, personas: Mapping[str, tuple[Condition, ...]]) -> DatasetSpec:
-    fields = {name: getattr(dataset, name) for name in DatasetSpec.__dataclass_fields__}
-    return WithPersonas(**{**fields, "personas": personas})
 
 
 def load_demos(superuser_url: str) -> dict[str, DatasetSpec]:
@@ -56,7 +46,7 @@ def load_demos(superuser_url: str) -> dict[str, DatasetSpec]:
         url = urlsplit(superuser_url)._replace(path=f"/{demo.database.name}").geturl()
         dsn = reader_dsn(superuser_url, demo.database, reader_password=PASSWORD)
         made = publish(confirm(url, demo.database.tables, demo.design), url, dsn, demo.name, number)
-        found[demo.name] = with_personas(made, PERSONAS) if demo.database.folder == "panel_in" else made
+        found[demo.name] = replace(made, personas=PERSONAS) if demo.database.folder == "panel_in" else made
     return found
 
 
