@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from fastmcp.tools import ToolResult
 
@@ -15,29 +15,10 @@ from querying.batches import BatchAnswer
 from querying.evidence import Base
 from querying.results import QueryResult, base_name
 from querying.services import Answer, T
-from querying.sql.plan import QueryPlan
 from querying.sql.raw_rows import RAW
+from querying.wording import WITHHELD, describe_flags, describe_weighting
 
 Structured = dict[str, Any]  # Any: JSON
-
-WEIGHTING_SENTENCES = {
-    "off": "Unweighted, as asked.",
-    "none": "Unweighted: no weights here.",
-    "design_not_confirmed": "Unweighted: design not confirmed.",
-    "mixed": "Mixed: its inputs are not all weighted alike.",
-    "by_query": "Weighted by the query itself, not by the server: neither scaled nor checked.",
-    "sample": "Unweighted: rows or values of the sample, nothing is projected.",
-    "weighted": "Weighted to the population.",
-}
-WITHHELD: Final = (
-    "Rows marked ** are withheld (NULL): too few persons stand behind one of their numbers, or they would tell such a "
-    "number. Group more coarsely."
-)
-FLAG_MEANINGS: Final = {
-    "**": "too few persons (or too unequal weights) to report",
-    "*": "very few persons, read with great care",
-    "low": "few persons, read with care",
-}
 
 
 # ── one question ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -62,12 +43,6 @@ def _sql(answer: Answer[T], show_sql: bool) -> str:
     return f"\n\n```sql\n{answer.plan.sql}\n```" if show_sql and answer.plan is not None else ""
 
 
-def _weighting(plan: QueryPlan) -> str:
-    if plan.weighting == "weighted" and plan.weight_column:
-        return f"Weighted by {plan.weight_column}."
-    return WEIGHTING_SENTENCES[plan.weighting]
-
-
 def _notes(answer: Answer[QueryResult]) -> str:
     """How many rows, whether there are more, how they were weighted, how old they are."""
     assert answer.plan is not None
@@ -76,7 +51,7 @@ def _notes(answer: Answer[QueryResult]) -> str:
     notes = [f"{rows} row{'' if rows == 1 else 's'}."]
     if answer.shown.truncated_by:
         notes.append(_truncation(answer))
-    notes.append(_weighting(answer.plan))
+    notes.append(describe_weighting(answer.plan))
     notes += _bases(answer.value)
     if any(column.type == "timestamptz" for column in answer.value.columns):
         notes.append("Times are UTC.")
@@ -94,7 +69,7 @@ def _bases(result: QueryResult) -> list[str]:
     if any(base.withheld for row in result.bases for base in row if base is not None):
         notes.append(WITHHELD)
         flags.discard("**")
-    return notes + [f"{mark}: {meaning}." for mark, meaning in FLAG_MEANINGS.items() if mark in flags]
+    return notes + describe_flags(flags)
 
 
 def _base_facts(answer: Answer[QueryResult]) -> list[list[Structured | None]] | None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from config.errors import RequestError, WeightingUnsupported
+from config.errors import BaseUnknown, RequestError, WeightingUnsupported
 from datasets.catalog import Catalog, DatasetSpec
-from querying.analysis.answers import Grid, Ran, build_grid, last_values, with_letters
+from datasets.design import SUPPRESS
+from querying.analysis.answers import Grid, Ran, build_grid, last_values, with_letters, without_tellers
 from querying.analysis.compose import (
     BASE,
     BASE_BEFORE,
@@ -26,6 +27,7 @@ from querying.analysis.compose import (
     Statement,
     build_scene,
     compose,
+    compose_ends,
     compose_pairs,
     one_side,
     without_last_group,
@@ -35,16 +37,18 @@ from querying.analysis.periods import Days, resolve_timing, tells_time
 from querying.analysis.question import Question, invalid
 from querying.analysis.reading import Asked, read_question
 from querying.analysis.rendering import Analysis, document_of, render_analysis
-from querying.analysis.trees import EVENT, build_select, print_select, table_node
 from querying.engine import Engine
 from querying.results import Rendered, dump_json
 from querying.services import Answer, Call, Progress, T, attempt, find_dataset, record
 from querying.sql.limit import limit_of
 from querying.sql.plan import QueryPlan, QueryRequest
-from querying.sql.shown import column_node, fill
 
 ANALYZE: Final = "analyze"
 PLACE: Final = re.compile(r" \(line \d+, column \d+\)")
+WITH_BASES: Final = (
+    "Ask people, events, sum, mean, share, per_person or penetration, weighted: quantiles of events and unweighted "
+    "numbers do not tell their base."
+)
 AT_ONCE: Final = 4  # statements of one question, so that others are answered, too
 MOST_LETTERED: Final = 10
 MOST_DIFFERENCES: Final = 150
@@ -124,7 +128,14 @@ class Asking:
             grid = await self.add_letters(scene, grid)
         outer = without_last_group(scene)
         made = [build_grid(outer, found, other_label=other_label(scene)) for found, _ in totals if found]
+        if self.withholds:
+            made = [without_tellers(total, grid, scene.limit) for total in made]
         return grid, made[0] if made else None, [*notes, *(note for _, said in totals for note in said)]
+
+    @property
+    def withholds(self) -> bool:
+        design = self.dataset.survey_design
+        return design is not None and design.low_base.action == SUPPRESS
 
     async def run_scene(self, scene: Scene) -> tuple[list[Ran], list[str]]:
         """Both sides of a comparison in one statement, or where that cannot be weighted side by side."""
@@ -157,13 +168,14 @@ class Asking:
     async def find_days(self, asked: Asked) -> Days | None:
         """The first and the last day of the events that this caller may see."""
         assert asked.event is not None
-        column = column_node(EVENT, asked.event.date_column)
-        outputs = [(fill("min($1)", column), "first"), (fill("max($1)", column), "last")]
-        sql = print_select(build_select(outputs, source=table_node(asked.event.spec, EVENT)))
-        (ran,) = await self.run([Statement(sql, (), ())], weighting="off", noted=False)
-        texts = ran.result.cells[0]
+        ran = await self.run(
+            [Statement(sql, (), ()) for sql in compose_ends(asked.event, by_rows=self.withholds)],
+            weighting="auto" if self.withholds else "off",
+            noted=False,
+        )
+        texts = [text for one in ran for cells in one.result.cells for text in cells]
         days = [date.fromisoformat(text[:10]) for text in texts if text is not None and text[:4].isdigit()]
-        return Days(days[0], days[1]) if len(days) == len(texts) else None
+        return Days(days[0], days[1]) if len(days) == 2 else None
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────────────────
     async def run(self, statements: Sequence[Statement], *, weighting: str = "", noted: bool = True) -> list[Ran]:
@@ -218,7 +230,8 @@ def without_sql(error: WeightingUnsupported, scene: Scene) -> WeightingUnsupport
 
 def without_place(error: RequestError) -> RequestError:
     """Lines and columns of SQL that the caller did not write say nothing."""
-    return type(error)(PLACE.sub("", error.message), hint=error.hint)
+    hint = WITH_BASES if isinstance(error, BaseUnknown) else error.hint
+    return type(error)(PLACE.sub("", error.message), hint=hint)
 
 
 def as_other(ran: Ran) -> Ran:

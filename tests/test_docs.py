@@ -22,7 +22,7 @@ from datasets.lifecycle import Status
 from datasets.models import NAME_PATTERN
 from datasets.system_config import SECTIONS
 from logs_analytics.records import Outcome
-from mcp_gateway.rendering import WEIGHTING_SENTENCES
+from querying.wording import WEIGHTING_SENTENCES
 from mcp_gateway.server import build_server
 from querying.engine import Engine
 from querying.management.lines import render_record

@@ -58,7 +58,8 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One cell. `significant` is None where nothing was tested; `letters` are groups than which it is higher."""
+    """One cell. `significant` is None where nothing was tested; `letters` are groups than which it is higher. Of a
+    `withheld` one nothing is known, since too few persons stand behind it or beside it."""
 
     value: float | None
     n: int | None = None
@@ -71,6 +72,10 @@ class Number:
     flag: str = ""
     significant: bool | None = None
     letters: str = ""
+    withheld: bool = False
+
+
+HIDDEN: Final = Number(None, flag=FLAGS[0], withheld=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,13 @@ class Row:
     numbers: tuple[Number, ...]
 
     @property
+    def is_withheld(self) -> bool:
+        return any(number.withheld for number in self.numbers)
+
+    def withheld(self) -> Row:
+        return Row(self.groups, (HIDDEN,) * len(self.numbers))
+
+    @property
     def weakest(self) -> Number | None:
         known = [one for one in self.numbers if one.n is not None]
         return min(known, key=lambda one: (FLAGS.index(one.flag), one.n or 0), default=None)
@@ -103,12 +115,13 @@ class Row:
 @dataclass(frozen=True)
 class Grid:
     """Rows of a scene. `is_cut` where there were more than the limit of rows. Of `untested` metrics no two groups could
-    be compared."""
+    be compared. `errors_by` says what the standard errors are by, "" where there are none."""
 
     headings: tuple[Heading, ...]
     rows: tuple[Row, ...]
     is_cut: bool = False
     untested: tuple[str, ...] = ()
+    errors_by: str = ""
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +135,26 @@ def build_grid(scene: Scene, ran: Sequence[Ran], *, other_label: str = "") -> Gr
         found = found_of(key, parts, len(scene.groups))
         rows.append(Row(key, tuple(number_of(scene, heading, found, ran) for heading in headings)))
     rows = sorted_rows(scene, headings, rows) if sorted_later(scene) else rows
-    return Grid(headings, tuple(rows), is_cut)
+    rows = withheld_last(row.withheld() if row.is_withheld else row for row in rows)
+    has_errors = any(number.se is not None for row in rows for number in row.numbers)
+    return Grid(headings, tuple(rows), is_cut, errors_by=errors_by(ran) if has_errors else "")
+
+
+def withheld_last(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.is_withheld)
+
+
+def errors_by(ran: Iterable[Ran]) -> str:
+    clustered = any(one.plan.evidence is not None and one.plan.evidence.clustered for one in ran)
+    return "strata and PSUs" if clustered else "weights only"
+
+
+def without_tellers(total: Grid, grid: Grid, limit: int | None) -> Grid:
+    """Totals withheld where a row below them is, or may be, which they would tell together with the others."""
+    may_miss = grid.is_cut or (limit is not None and len(grid.rows) >= limit)
+    hidden = {row.groups[:-1] for row in grid.rows if row.is_withheld}
+    rows = [row.withheld() if may_miss or row.groups in hidden else row for row in total.rows]
+    return replace(total, rows=tuple(withheld_last(rows)))
 
 
 def keys_of(scene: Scene, parts: Sequence[tuple[Ran, Mapping[Key, object]]]) -> tuple[list[Key], bool]:
@@ -184,12 +216,18 @@ def number_of(scene: Scene, heading: Heading, found: Mapping[tuple[int, str], Fo
         return fraction_of(scene, measure, heading.measure, found, ran, before=before)
     value, base = found.get((heading.measure, heading.part), (None, None))
     counted = found.get((heading.measure, BASE_BEFORE if before else BASE))
+    if is_withheld(base) or (counted is not None and is_withheld(counted[1])):
+        return HIDDEN
     number = described(as_float(value), base if base is not None or counted is None else counted[1])
     if number.n is None and counted is not None:
         number = replace(number, n=whole(counted[0]))
     if base is None:
         number = replace(number, se=None, low=None, high=None)
     return with_logit(number) if heading.is_percent else number
+
+
+def is_withheld(base: Base | None) -> bool:
+    return base is not None and base.withheld
 
 
 def as_float(value: Value) -> float | None:
@@ -250,6 +288,8 @@ def fraction_of(
     """What was reached over everybody, from two statements."""
     upper, upper_base = found.get((place, REACHED_BEFORE if before else REACHED), (None, None))
     lower, lower_base = found.get((place, EVERYBODY_BEFORE if before else EVERYBODY), (None, None))
+    if is_withheld(upper_base) or is_withheld(lower_base):
+        return HIDDEN
     above, below = as_float(upper), as_float(lower)
     value = above / below if above is not None and below else None
     number = replace(described(value, lower_base), se=None, low=None, high=None)
@@ -284,6 +324,8 @@ def difference_of(scene: Scene, heading: Heading, found: Mapping[tuple[int, str]
     """Of the two sides as they are shown; tested where both have the base for it and the error is known."""
     one = number_of(scene, replace(heading, part=VALUE), found, ran)
     other = number_of(scene, replace(heading, part=BEFORE), found, ran)
+    if one.withheld or other.withheld:
+        return HIDDEN
     if one.value is None or other.value is None:
         return Number(None)
     value = one.value - other.value

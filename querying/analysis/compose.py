@@ -140,6 +140,22 @@ def one_side(scene: Scene, side: Side) -> Scene:
     return replace(scene, current=side, other=None)
 
 
+# ── the days of the data ─────────────────────────────────────────────────────────────────────────────────────
+def compose_ends(event: EventTable, *, by_rows: bool) -> tuple[str, ...]:
+    """SELECTs of the first and the last day: as two extremes, or `by_rows` as the date of one row each, for where no
+    number may be told of which nobody knows how many persons are behind it."""
+    source, column = table_node(event.spec, EVENT), column_node(EVENT, event.date_column)
+    if not by_rows:
+        outputs = [(fill("min($1)", column), "first"), (fill("max($1)", column), "last")]
+        return (print_select(build_select(outputs, source=source)),)
+    known = [fill("$1 IS NOT NULL", column)]
+    orders = [ordered_by(1, descending=descending) for descending in (False, True)]
+    return tuple(
+        print_select(build_select([(column, "day")], source=source, where=known, order=[order], limit=1))
+        for order in orders
+    )
+
+
 # ── statements ───────────────────────────────────────────────────────────────────────────────────────────────
 def compose(scene: Scene) -> tuple[Statement, ...]:
     """All statements of the scene; one of them orders the rows."""

@@ -8,32 +8,19 @@ from functools import cached_property
 from typing import Any, Final
 
 from datasets.conditions import Condition
-from querying.analysis.answers import LETTERS, Grid, Heading, Number, Row, last_values
+from querying.analysis.answers import HIDDEN, LETTERS, Grid, Heading, Number, Row, last_values
 from querying.analysis.compose import DIFFERENCE, Scene, Side, in_one_statement
 from querying.analysis.periods import Timing
 from querying.analysis.question import EVERYONE, Comparison, Metric, Period, Question
 from querying.analysis.reading import Crowd, Filter, Measure, is_of_everyone
 from querying.results import Form, Rendered, escape_cell, fit, shorten
 from querying.sql.plan import QueryPlan
+from querying.wording import WITHHELD, describe_flags, describe_weighting
 
 Json = dict[str, Any]  # Any: JSON
 MOST_BARS: Final = 30
 WHOLE_FROM: Final = 1000.0  # numbers of people and events have no decimals from here on
 TOTAL: Final = "total"
-FLAG_MEANINGS: Final = {
-    "**": "too few persons (or too unequal weights) to report",
-    "*": "very few persons, read with great care",
-    "low": "few persons, read with care",
-}
-SENTENCES: Final = {
-    "off": "Unweighted, as asked.",
-    "none": "Unweighted: no weights here.",
-    "design_not_confirmed": "Unweighted: design not confirmed.",
-    "mixed": "Mixed: its parts are not all weighted alike.",
-    "by_query": "Weighted by the query itself.",
-    "sample": "Unweighted: values of the sample.",
-    "weighted": "Weighted to the population.",
-}
 
 
 @dataclass(frozen=True)
@@ -93,6 +80,8 @@ def shown_group(text: str | None) -> str:
 
 def shown_base(row: Row) -> str:
     weakest = row.weakest
+    if row.is_withheld:
+        return HIDDEN.flag
     return "" if weakest is None else f"{weakest.n} {weakest.flag}".strip()
 
 
@@ -200,26 +189,19 @@ def describe_filter(item: Filter) -> str:
 
 
 def weighting_of(analysis: Analysis) -> str:
-    plan = analysis.plan
-    weighted = plan.weighting == "weighted" and plan.weight_column
-    sentence = f"Weighted by {plan.weight_column}." if weighted else SENTENCES.get(plan.weighting, "")
-    return " ".join([sentence, *plan.warnings]).strip()
+    return " ".join([describe_weighting(analysis.plan), *analysis.plan.warnings])
 
 
 def bases_of(analysis: Analysis) -> list[str]:
     rows = [*analysis.grid.rows, *(analysis.total.rows if analysis.total is not None else ())]
     weakest = [one for one in (row.weakest for row in rows) if one is not None]
-    if not weakest:
+    if not weakest and not any(row.is_withheld for row in rows):
         return ["Bases are not known."] if rows else []
     flags = {one.flag for one in weakest}
-    return [
-        " ".join(
-            [
-                "n: the smallest base of the row, in persons.",
-                *(f"{mark}: {text}." for mark, text in FLAG_MEANINGS.items() if mark in flags),
-            ]
-        )
-    ]
+    said = ["n: the smallest base of the row, in persons."]
+    if any(row.is_withheld for row in rows):
+        said.append(WITHHELD)
+    return [" ".join([*said, *describe_flags(flags)])]
 
 
 def comparison_of(analysis: Analysis) -> list[str]:
@@ -251,7 +233,7 @@ def letters_of(analysis: Analysis) -> list[str]:
         found.append("A letter: significantly higher than that group (95 %, two-sided).")
     if untested:
         found.append(f"Not tested: {', '.join(untested)}, since no standard error of the differences is known.")
-    if any(row.weakest is not None and row.weakest.flag == "**" for row in analysis.grid.rows):
+    if any(is_too_small(row) for row in analysis.grid.rows):
         found.append("Groups marked ** are compared with none.")
     return found
 
@@ -285,7 +267,7 @@ def merges_of(analysis: Analysis) -> list[str]:
 def next_call(analysis: Analysis) -> str:
     """The question that helps most now."""
     question, scene = analysis.question, analysis.scene
-    if any(row.weakest is not None and row.weakest.flag == "**" for row in analysis.grid.rows) and scene.groups:
+    if scene.groups and any(is_too_small(row) for row in analysis.grid.rows):
         return "fewer groups or a longer period, so that more persons stand behind each number."
     if not scene.groups:
         own = [one.column.name for one in scene.asked.fields.all if one.of_person]
@@ -296,6 +278,10 @@ def next_call(analysis: Analysis) -> str:
     if question.compare is None and len(analysis.grid.rows) > 1:
         return '"compare": "columns" says which groups differ.'
     return "execute_query for what this cannot say, in SQL; show_sql shows how."
+
+
+def is_too_small(row: Row) -> bool:
+    return row.is_withheld or (row.weakest is not None and row.weakest.flag == HIDDEN.flag)
 
 
 # ── structure ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -328,6 +314,8 @@ def structure_of(analysis: Analysis, *, shown: int | None = None) -> Json:
         found["weight"] = analysis.plan.weight_column
     if analysis.total is not None:
         found["total"] = [row_of(row) for row in totals]
+    if analysis.grid.errors_by:
+        found["standard_errors"] = analysis.grid.errors_by
     if analysis.letters:
         found["letters"] = {letter: value for value, letter in analysis.letters.items()}
     if scene.other is not None:
@@ -353,7 +341,13 @@ def row_of(row: Row) -> Json:
 
 
 def cell_of(number: Number) -> Json:
-    known = {name: value for name, value in asdict(number).items() if name != "value" and value not in (None, "")}
+    if number.withheld:
+        return {"value": None, "withheld": True, "flag": number.flag}
+    known = {
+        name: value
+        for name, value in asdict(number).items()
+        if name not in ("value", "withheld") and value not in (None, "")
+    }
     return {"value": number.value, **{name: short(value) for name, value in known.items()}}
 
 

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import pytest
 
 from datasets.catalog import DatasetSpec
 from datasets.conditions import OPERATORS, Condition
+from datasets.design import SUPPRESS, LowBase
 from logs_analytics.models import QueryLog
-from querying.analysis.answers import logit_interval
+from querying.analysis.answers import HIDDEN, logit_interval
+from querying.analysis.periods import Days
 from querying.analysis.question import KINDS
+from querying.analysis.rendering import structure_of
 from querying.analysis.tests.worlds import (
     PERSONAS,
     Json,
@@ -489,6 +493,86 @@ async def test_merged_classes_are_applied_and_said(demo_engine: Engine, demos: d
     assert "Merged: nccs: Upper = A, A1." in answer.text
     assert "Upper" in refused.message
     assert "line" not in refused.message
+
+
+# ── few persons withheld ─────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def discreet(demo_engine: Engine, demos: dict[str, DatasetSpec]) -> Engine:
+    """The engine, where the panel withholds what rests on fewer than 30 persons."""
+    design = demos["panel_in"].survey_design
+    assert design is not None
+    withholding = replace(design, low_base=LowBase(SUPPRESS, 120, 150, 200))
+    return serve(demo_engine, {"panel_in": replace(demos["panel_in"], survey_design=withholding, entry_id=97)})
+
+
+SMALL_GROUPS: list[Json] = [
+    {"metrics": ["people"], "by": ["gender", "nccs"], "total": True},
+    {"metrics": ["people", {"kind": "share", "column": "gender", "value": "Female"}], "by": ["state", "nccs"]},
+    {"metrics": ["penetration", "events", {"kind": "per_person", "per": "everyone"}], "by": ["nccs", "gender"]},
+    {"metrics": ["penetration", {"kind": "mean", "column": "duration_min"}], "by": ["nccs", "app"], "total": True},
+    {"metrics": ["people", "penetration"], "by": ["nccs", "month"], "compare": "columns"},
+    {"metrics": ["people"], "by": ["state"], "where": [{"column": "nccs", "value": "A"}],
+     "compare": {"segment": [{"column": "nccs", "value": "E"}]}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("question", SMALL_GROUPS, ids=str)
+async def test_whoever_is_withheld_is_in_no_number_that_is_left(question: Json, discreet: Engine) -> None:
+    """Of an answer that withholds nothing, the rows that are shown and no others; totals of nobody withheld."""
+    shown = {"panel_in": replace(discreet.catalog.datasets["panel_in"], entry_id=96)}
+    design = shown["panel_in"].survey_design
+    assert design is not None
+    withholding = await answer_of(discreet, {**ALL, **question})
+    open_design = replace(design, low_base=replace(design.low_base, action="flag"))
+    known = await answer_of(
+        serve(discreet, {"panel_in": replace(shown["panel_in"], survey_design=open_design)}), {**ALL, **question}
+    )
+
+    weak = {row.groups for row in known.grid.rows if any(number.flag == "**" for number in row.numbers)}
+    hidden = [row for row in withholding.grid.rows if row.is_withheld]
+    assert weak
+    assert weak <= {row.groups for row in hidden}
+    assert list(withholding.grid.rows[-len(hidden) :]) == hidden
+    assert {number for row in hidden for number in row.numbers} == {HIDDEN}
+    whole = values(known.grid.rows)
+    assert all(whole[row.groups] == values([row])[row.groups] for row in withholding.grid.rows if row not in hidden)
+    if question.get("total"):
+        assert withholding.total is not None
+        above = {groups[:-1] for groups in {row.groups for row in hidden}}
+        assert {row.groups for row in withholding.total.rows if row.is_withheld} >= above
+
+
+async def test_a_total_beside_rows_that_a_limit_leaves_out_is_withheld(discreet: Engine) -> None:
+    question = {**ALL, "metrics": ["people"], "by": ["gender"], "total": True}
+
+    whole = await ask(discreet, question)
+    limited = await ask(discreet, {**question, "limit": 1})
+
+    assert "|**total**|509991836|1473|" in whole.text
+    assert "|**total**||**|" in limited.text
+    assert "withheld" in limited.text
+    assert limited.value is not None
+    assert structure_of(limited.value)["total"] == [
+        {"groups": [], "cells": [{"value": None, "withheld": True, "flag": "**"}]}
+    ]
+
+
+async def test_the_period_follows_the_data_where_few_are_withheld(discreet: Engine) -> None:
+    analysis = await answer_of(discreet, {"dataset": "panel_in", "metrics": ["people"], "by": ["app"], "limit": 3})
+
+    assert analysis.timing.days == Days(date(2026, 3, 1), date(2026, 3, 31))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [{"metrics": ["people"], "weighting": "off"}, {"metrics": [{"kind": "median", "column": "duration_min"}]}],
+    ids=str,
+)
+async def test_numbers_of_unknown_bases_are_refused_where_few_are_withheld(question: Json, discreet: Engine) -> None:
+    error = await error_of(discreet, {**ALL, **question})
+
+    assert error.code == "base_unknown"
+    assert "Ask people, events, sum" in error.hint
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
