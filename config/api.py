@@ -1,110 +1,58 @@
-"""The REST door: the questions of the MCP door over plain HTTP, under the same keys, rules, limits and log.
-
-Errors are problem documents (RFC 9457) that carry what `GatewayError.as_dict` says.
-"""
+"""The REST door: the questions of the MCP door over plain HTTP, under the same keys, rules, limits and log."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import wraps
-from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal, TypeVar
-from uuid import uuid4
+from typing import Annotated, Any, Final, Literal
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Schema
+from ninja import Schema
 from ninja.decorators import decorate_view
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.openapi.schema import OpenAPISchema
-from ninja.parser import Parser
-from ninja.renderers import BaseRenderer
-from ninja.security import HttpBearer
 from pydantic import ConfigDict, Field
-from pydantic_core import from_json
 
-from config.errors import GatewayError, InternalError, InvalidRequest, NotConfigured, Unauthenticated
-from datasets.access import KeySpec, principal_of, verify_token
-from mcp_gateway.clients import identify
-from mcp_gateway.rendering import query_facts, query_text
-from mcp_gateway.server import MAX_BODY_BYTES, VERSION
+from config.rest import (
+    ApiKeyAuth,
+    ExactJson,
+    GatewayApi,
+    Problem,
+    StrictParser,
+    build_call,
+    engine_of,
+    on_record,
+    refuse,
+    render_failure,
+)
+from mcp_gateway.arguments import (
+    Compared,
+    Conditions,
+    DatasetName,
+    Groups,
+    Metrics,
+    PeriodAsked,
+    RowsAsked,
+    ShowSql,
+    Sorted,
+    TokenBudget,
+    TotalAsked,
+    Weighting,
+)
+from mcp_gateway.rendering import analysis_facts, analysis_text, query_facts, query_text
+from mcp_gateway.server import VERSION
 from querying import services
-from querying.engine import Engine
-from querying.results import QueryResult, dump_json
-from querying.services import Answer, Call
+from querying.analyses import analyze as answer_question
+from querying.analysis.question import parse_question
+from querying.results import QueryResult
+from querying.services import Answer
 from querying.sql.plan import QueryRequest
 
-T = TypeVar("T")
 Json = dict[str, Any]  # Any: JSON
-Run = Callable[..., Awaitable[HttpResponse]]
-PROBLEM_TYPE: Final = "application/problem+json"
 FAILURES: Final = frozenset({400, 401, 403, 404, 422, 500, 502, 503, 504})
 DESCRIPTION: Final = (
     "Questions to panel and survey data in PostgreSQL, over plain HTTP. Send an API key as `Authorization: Bearer "
     "<key>`. Answers say whether they are weighted and what they rest on; errors are problem documents (RFC 9457) "
     "with a code, a message and a hint."
 )
-log = logging.getLogger(__name__)
-
-
-# ── what surrounds an operation ──────────────────────────────────────────────────────────────────────────────
-class ApiKeyAuth(HttpBearer):
-    """As the MCP door does it: against the catalog's snapshot, no database on this path."""
-
-    async def __call__(self, request: HttpRequest) -> KeySpec | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return await self.authenticate(request, token.strip()) if scheme.lower() == self.openapi_scheme else None
-
-    async def authenticate(self, request: HttpRequest, token: str) -> KeySpec | None:
-        engine = engine_of(request)
-        if engine.load_error and not engine.catalog.version:  # no key is known yet, so none is wrong
-            raise NotConfigured("The catalog could not be loaded yet.", hint="See /readyz; try again in a few seconds.")
-        return verify_token(token, engine.catalog.keys, now=datetime.now(UTC))
-
-
-class StrictParser(Parser):
-    def parse_body(self, request: HttpRequest) -> Any:  # Any: JSON
-        """Stricter than json: no NaN, no half of a surrogate pair."""
-        if len(request.body) > MAX_BODY_BYTES:
-            raise too_large()
-        try:
-            return from_json(request.body, allow_inf_nan=False)
-        except ValueError as error:
-            raise InvalidRequest("The body is not JSON in UTF-8.", hint="Send one JSON object.") from error
-
-
-def too_large() -> InvalidRequest:
-    return InvalidRequest(f"The body is larger than {MAX_BODY_BYTES:,} bytes.", hint="Send a shorter question.")
-
-
-class ExactJson(BaseRenderer):
-    media_type = "application/json"
-
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> str:  # Any: JSON with Decimals
-        return dump_json(data)
-
-
-class Refused(HttpResponse):
-    """What an operation never saw or did not expect, on its way to `on_record`."""
-
-    def __init__(self, error: GatewayError) -> None:
-        super().__init__(status=error.status)
-        self.error = error
-
-
-class GatewayApi(NinjaAPI):
-    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:  # Any: ninja's own
-        """ninja's, where failures would have the media type of answers."""
-        schema = super().get_openapi_schema(**options)
-        for operation in (operation for path in schema["paths"].values() for operation in path.values()):
-            for status, response in operation["responses"].items():
-                if int(status) >= HTTPStatus.BAD_REQUEST:
-                    response["content"] = {PROBLEM_TYPE: response["content"].pop("application/json")}
-        return schema
-
 
 api = GatewayApi(
     title="MCP Analytics Server",
@@ -117,122 +65,97 @@ api = GatewayApi(
 )
 
 
-def refuse(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
-    """The door's mapper."""
-    assert isinstance(error, Exception)  # ninja's type has its class too
-    return Refused(translate(error, request.path))
-
-
 # ninja has handlers of its own for the first three, which answer in another form
 for kind in (AuthenticationError, HttpError, ValidationError, Exception):
     api.add_exception_handler(kind, refuse)
 
 
-def translate(error: Exception, path: str) -> GatewayError:
-    cause = error.__cause__ if isinstance(error, HttpError) else error  # what a parser raised
-    if isinstance(cause, GatewayError):
-        return cause
-    if isinstance(error, RequestDataTooBig):  # Django's own limit, far above ours
-        return too_large()
-    if isinstance(error, AuthenticationError):
-        return Unauthenticated("The API key is missing or not valid.")
-    if isinstance(error, ValidationError):
-        faults = "; ".join(_fault(fault) for fault in error.errors)
-        return InvalidRequest(
-            f"The request is not valid: {faults}.", hint="Correct it as the schema at /api/docs says and send it again."
-        )
-    log.error("unexpected failure at %s", path, exc_info=error)
-    return InternalError("Something went wrong inside the server.")
+# ── analyze ──────────────────────────────────────────────────────────────────────────────────────────────────
+class Analysis(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: DatasetName
+    metrics: Metrics
+    by: Groups = None
+    where: Conditions = None
+    period: PeriodAsked = None
+    compare: Compared = None
+    sort: Sorted = None
+    limit: RowsAsked = None
+    total: TotalAsked = False
+    weighting: Weighting = "auto"
+    max_tokens: TokenBudget = None
+    show_sql: ShowSql = False
 
 
-def _fault(fault: Json) -> str:
-    place = ".".join(str(part) for part in fault["loc"][2:]) or "body"
-    return f"{place}: {fault['msg']}"[:200]
+class Heading(Schema):
+    name: str
+    role: Annotated[str, Field(description="group, value, before (of the other side) or difference")]
+    metric: str | None = None
+    unit: Annotated[str | None, Field(description="number, or share: between 0 and 1.")] = None
 
 
-def on_record(tool: str) -> Callable[[Run], Run]:
-    """What was refused before the operation ran is in the query log too, unless nobody knows who asked."""
-
-    def decorate(run: Run) -> Run:
-        @wraps(run)
-        async def recorded(request: HttpRequest, **arguments: Any) -> HttpResponse:  # Any: ninja's own
-            response = await run(request, **arguments)
-            if not isinstance(response, Refused):
-                return response
-            if getattr(request, "auth", None) is None:
-                return render_problem(response.error)
-            call = build_call(request, tool)
-            return render_failure(await services.refuse(call, response.error, engine=engine_of(request)))
-
-        return recorded
-
-    return decorate
+class AnalysisRow(Schema):
+    groups: Annotated[list[str | None], Field(description="As PostgreSQL writes them; of a total without the last.")]
+    cells: Annotated[
+        list[Json], Field(description="For each column of numbers `value`, and what it rests on as far as it is known.")
+    ]
 
 
-def engine_of(request: HttpRequest) -> Engine:
-    engine: Engine | None = getattr(request, "scope", {}).get("engine")
-    if engine is None:
-        raise NotConfigured("This process has no engine.", hint="Serve config.asgi:application.")
-    return engine
-
-
-def build_call(request: HttpRequest, tool: str) -> Call:
-    """Who asks now, of a request whose key was verified."""
-    key: KeySpec = request.auth  # type: ignore[attr-defined]  # ninja puts there what authenticate returned
-    client = identify(name="", version="", user_agent=request.headers.get("User-Agent", "")[:300])
-    return Call(
-        principal=principal_of(key, client=client.name),
-        door="rest",
-        tool=tool,
-        client=client,
-        request_id=uuid4().hex,
-        address=request.META.get("REMOTE_ADDR") or "",
+class AnalysisAnswer(Schema):
+    id: Annotated[str, Field(description="The row in the query log.")]
+    status: Literal["answered"]
+    catalog_version: int
+    dataset: str
+    question: Annotated[Json, Field(description="The question as it can be asked again.")]
+    understood: str
+    columns: list[Heading]
+    rows: list[AnalysisRow]
+    total: list[AnalysisRow] | None = None
+    row_count: int
+    truncated: bool
+    period: Annotated[Json | None, Field(description="from, to, whether it follows the data, partial periods.")]
+    comparison: Json | None = None
+    letters: Annotated[dict[str, str | None] | None, Field(description="By letter, the group that it stands for.")] = (
+        None
     )
+    merges: Annotated[dict[str, dict[str, list[str]]], Field(description="Classes that are shown as one.")]
+    chart: Literal["bar", "line", "table"]
+    weighting: str
+    weight: str | None = None
+    standard_errors: str | None = None
+    warnings: list[str]
+    next: Annotated[str, Field(description="What to ask next.")]
+    cached: bool = False
+    age_s: int | None = None
+    sql_executed: str | None = None
+    markdown: Annotated[str, Field(description="The whole answer as text for a model.")]
 
 
-# ── errors ───────────────────────────────────────────────────────────────────────────────────────────────────
-class Problem(Schema):
-    """RFC 9457, with the members of every error of this server; `instance` is its row in the query log."""
+@api.post(
+    "/v1/analyze",
+    response={200: AnalysisAnswer, FAILURES: Problem},
+    operation_id="analyze",
+    summary="Analyze without SQL",
+    tags=["query"],
+)
+@decorate_view(on_record("analyze"))
+async def analyze(request: HttpRequest, asked: Analysis) -> Json | HttpResponse:
+    """Answer a question about people without SQL: numbers weighted to the population, each with its base.
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str | None = None
-    code: str
-    message: str
-    hint: str
-    retryable: bool
-    context: Json | None = None
-
-
-def problem_document(error: GatewayError, *, instance: str = "") -> Json:
-    document = {
-        "type": f"urn:mcp-analytics:error:{error.code}",
-        "title": error.code.replace("_", " ").capitalize(),
-        "status": error.status,
-        "detail": error.message,
-        **error.as_dict(),
-    }
-    return {**document, "instance": instance} if instance else document
+    Metrics, conditions, periods and comparisons are those of docs/analyze.md. What does not fit is refused, and the
+    hint says what does.
+    """
+    call = replace(build_call(request, "analyze"), max_tokens=asked.max_tokens)
+    question = parse_question(asked.dict(exclude={"max_tokens", "show_sql"}))
+    answer = await answer_question(call, question, engine=engine_of(request))
+    if answer.value is None:
+        return render_failure(answer)
+    facts = analysis_facts(answer, show_sql=asked.show_sql)
+    return {**facts, "markdown": analysis_text(answer, show_sql=asked.show_sql)}
 
 
-def render_problem(error: GatewayError, *, instance: str = "") -> HttpResponse:
-    body = dump_json(problem_document(error, instance=instance))
-    response = HttpResponse(body, status=error.status, content_type=PROBLEM_TYPE)
-    if isinstance(error, Unauthenticated):
-        response["WWW-Authenticate"] = "Bearer"
-    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response["Retry-After"] = "2"
-    return response
-
-
-def render_failure(answer: Answer[T]) -> HttpResponse:
-    assert answer.error is not None
-    return render_problem(answer.error, instance=f"urn:uuid:{answer.id}")
-
-
-# ── query/execute ────────────────────────────────────────────────────────────────────────────────────────────
+# ── execute_query ────────────────────────────────────────────────────────────────────────────────────────────
 class Question(Schema):
     model_config = ConfigDict(extra="forbid")
 

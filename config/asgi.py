@@ -25,8 +25,8 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from config.api import PROBLEM_TYPE, problem_document  # noqa: E402
 from config.errors import NotConfigured  # noqa: E402
+from config.rest import PROBLEM_TYPE, problem_document  # noqa: E402
 from config.urls import websocket_urlpatterns  # noqa: E402
 from mcp_gateway.server import PATH, build_app  # noqa: E402
 from querying.engine import Engine  # noqa: E402

@@ -134,13 +134,22 @@ def render_analysis(answer: Answer[Analysis], *, client: Client, show_sql: bool 
     """The table and its notes as text; numbers with their bases, and the question, as structured content."""
     if answer.value is None:
         return render_failure(answer)
-    body = {**_head(answer), **structure_of(answer.value, shown=answer.shown.rows)}
+    return _complete(analysis_text(answer, show_sql=show_sql), analysis_facts(answer, show_sql=show_sql), client)
+
+
+def analysis_text(answer: Answer[Analysis], *, show_sql: bool = False) -> str:
+    """The table and what is said of it, for whichever door shows text."""
+    age = "" if answer.age_s is None else f"\nCached {answer.age_s:.0f} s ago."
+    return f"{answer.text}{age}{_sql(answer, show_sql)}"
+
+
+def analysis_facts(answer: Answer[Analysis], *, show_sql: bool = False) -> Structured:
+    """Numbers with their bases, the question, and all that is known of them."""
+    assert answer.value is not None
+    facts = {**_head(answer), **structure_of(answer.value, shown=answer.shown.rows)}
     if show_sql and answer.plan is not None:
-        body["sql_executed"] = answer.plan.sql
-    if answer.age_s is None:
-        return _complete(f"{answer.text}{_sql(answer, show_sql)}", body, client)
-    text = f"{answer.text}\nCached {answer.age_s:.0f} s ago.{_sql(answer, show_sql)}"
-    return _complete(text, {**body, "cached": True, "age_s": round(answer.age_s)}, client)
+        facts["sql_executed"] = answer.plan.sql
+    return facts if answer.age_s is None else {**facts, "cached": True, "age_s": round(answer.age_s)}
 
 
 # ── many ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from django.core.asgi import get_asgi_application
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from config.api import PROBLEM_TYPE
+from config.rest import PROBLEM_TYPE
 from datasets.keys import create_api_key, revoke_api_key
 from datasets.models import ApiKey, Dataset
 from logs_analytics.admin import DoorFilter
