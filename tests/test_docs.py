@@ -22,12 +22,12 @@ from datasets.lifecycle import Status
 from datasets.models import NAME_PATTERN
 from datasets.system_config import SECTIONS
 from logs_analytics.records import Outcome
-from querying.wording import WEIGHTING_SENTENCES
 from mcp_gateway.server import build_server
 from querying.engine import Engine
 from querying.management.lines import render_record
 from querying.results import Rendered
 from querying.services import Answer
+from querying.wording import WEIGHTING_SENTENCES
 from tests import allowed_lists
 
 PROJECT = Path(__file__).resolve().parent.parent
