@@ -27,7 +27,7 @@ run: $(RUNTIME)
 	@exec $(BIN)/python manage.py quickstart $(ARGS)
 
 test: $(DEV) tools
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

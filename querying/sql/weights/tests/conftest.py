@@ -187,12 +187,9 @@ def is_weighed() -> bool:
 
 
 @pytest.fixture(scope="session")
-def demo_urls(postgres_superuser_dsn: str) -> Iterator[dict[str, str]]:
+def demo_urls(postgres_superuser_dsn: str) -> dict[str, str]:
     urls = {}
     for demo in DEMO_DATABASES:
         prepare_database(postgres_superuser_dsn, demo, reader_password="reader")
         urls[demo.folder] = urlsplit(postgres_superuser_dsn)._replace(path=f"/{demo.name}").geturl()
-    yield urls
-    with psycopg.connect(postgres_superuser_dsn, autocommit=True) as server:
-        for demo in DEMO_DATABASES:
-            server.execute(f"DROP DATABASE {demo.name} WITH (FORCE)".encode())
+    return urls
