@@ -33,6 +33,8 @@ from querying.results import QueryResult, Value
 from querying.sql.plan import QueryPlan
 
 LEAST_EFFECTIVE: Final = 30  # below which no interval of a share is given
+NORMAL_95: Final = 1.959963984540054
+STUDENT_95: Final = (math.inf, 12.706205, 4.302653, 3.182446, 2.776445)
 LETTERS: Final = "ABCDEFGHIJ"
 Key = tuple[Text, ...]
 Found = tuple[Value, Base | None]
@@ -223,7 +225,7 @@ def number_of(scene: Scene, heading: Heading, found: Mapping[tuple[int, str], Fo
         number = replace(number, n=whole(counted[0]))
     if base is None:
         number = replace(number, se=None, low=None, high=None)
-    return with_logit(number) if heading.is_percent else number
+    return with_logit(number, degrees_of_freedom(scene)) if heading.is_percent else number
 
 
 def is_withheld(base: Base | None) -> bool:
@@ -257,19 +259,42 @@ def described(value: float | None, base: Base | None) -> Number:
     )
 
 
-def with_logit(number: Number) -> Number:
+def degrees_of_freedom(scene: Scene) -> int:
+    """PSUs less strata, where both are known; otherwise 0, for so many that the normal distribution will do."""
+    psus = scene.asked.fields.unit.psus
+    return sum(psus.values()) - len(psus)
+
+
+def with_logit(number: Number, freedom: int) -> Number:
     """The interval of a share on the scale of log odds, so that it stays between 0 and 1."""
-    low, high = logit_interval(number.value, number.se, number.effective)
+    low, high = logit_interval(number.value, number.se, number.effective, freedom)
     return replace(number, low=low, high=high)
 
 
 def logit_interval(
-    share: float | None, error: float | None, effective: float | None
+    share: float | None, error: float | None, effective: float | None, freedom: int
 ) -> tuple[float, float] | tuple[None, None]:
+    """R: svyciprop(method = "xlogit")."""
     if share is None or error is None or not 0 < share < 1 or (effective or 0) < LEAST_EFFECTIVE:
         return None, None
-    odds, width = math.log(share / (1 - share)), Z_95 * error / (share * (1 - share))
+    odds, width = math.log(share / (1 - share)), student_95(freedom) * error / (share * (1 - share))
     return expit(odds - width), expit(odds + width)
+
+
+def student_95(freedom: int) -> float:
+    """The 0.975-quantile of Student's t, to 3 in 10,000 (Abramowitz and Stegun 26.7.5); 1.96 without `freedom`."""
+    if freedom < 1:
+        return Z_95
+    if freedom < len(STUDENT_95):
+        return STUDENT_95[freedom]
+    z = NORMAL_95
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / float(freedom) ** power for power, term in enumerate(terms, start=1))
 
 
 def expit(value: float) -> float:
@@ -300,7 +325,7 @@ def fraction_of(
     if measure.kind != "penetration" or value is None or upper_base is None or lower_base is None:
         return number
     error = error_of_fraction(value, upper_base, lower_base, persons_of(ran, scene.asked.fields.unit))
-    return with_logit(replace(number, se=error))
+    return with_logit(replace(number, se=error), 0)
 
 
 def persons_of(ran: Iterable[Ran], unit: Unit) -> int:

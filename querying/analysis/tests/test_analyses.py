@@ -196,6 +196,8 @@ async def test_a_share_of_yrbs_is_the_published_one(demo_engine: Engine) -> None
     number = numbers(await answer_of(demo_engine, question))[()]
 
     assert number.value == pytest.approx(0.814, abs=0.0005)
+    assert number.low == pytest.approx(0.770, abs=0.0005)
+    assert number.high == pytest.approx(0.851, abs=0.0005)
     assert number.n == 8757
 
 
@@ -278,7 +280,7 @@ async def test_penetration_within_events_has_the_error_of_a_ratio(demo_engine: E
         error = error_of_ratio(reached, everybody, len(sample))
         assert number.se == pytest.approx(error)
         assert number.n == len(everybody)
-        assert (number.low, number.high) == pytest.approx(logit_interval(number.value, error, number.effective))
+        assert (number.low, number.high) == pytest.approx(logit_interval(number.value, error, number.effective, 0))
 
 
 async def test_both_ways_to_penetration_agree(demo_engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ from datasets.conditions import Condition
 from datasets.connections import parse_dsn
 from datasets.demo.databases import DEMO_DATABASES, prepare_database, reader_dsn
 from datasets.demo.onboarding import DEMO_DATASETS
+from datasets.design_checks import check_design
+from datasets.design_report import counted
 from datasets.sealing import seal
 from datasets.system_config import SystemSettings
 from querying.analyses import analyze
@@ -51,9 +54,9 @@ def load_demos(superuser_url: str) -> dict[str, DatasetSpec]:
 
 
 def publish(dataset: DatasetSpec, url: str, dsn: str, name: str, number: int) -> DatasetSpec:
-    """As confirmation leaves it: with the number of its units."""
+    """As confirmation leaves it."""
     return replace(
-        counted(dataset, url),
+        as_confirmed(dataset, url),
         name=name,
         dataset_id=number,
         entry_id=number,
@@ -62,13 +65,12 @@ def publish(dataset: DatasetSpec, url: str, dsn: str, name: str, number: int) ->
     )
 
 
-def counted(dataset: DatasetSpec, url: str) -> DatasetSpec:
+def as_confirmed(dataset: DatasetSpec, url: str) -> DatasetSpec:
+    """With what is counted when a design is confirmed: units, those without a valid weight, PSUs by stratum."""
     assert dataset.survey_design is not None
-    (unit,) = dataset.survey_design.units
-    counts = f"SELECT count(*), count(*) FILTER (WHERE {unit.weight} > 0) FROM {unit.qualified_table}"
-    ((units, valid),) = rows_of(url, counts)
-    unit = replace(unit, units=units, excluded=units - valid)
-    return replace(dataset, survey_design=replace(dataset.survey_design, units=(unit,)))
+    report, faults = asyncio.run(check_design(parse_dsn(url, unix_sockets=True), dataset.survey_design))
+    assert not faults
+    return replace(dataset, survey_design=counted(dataset.survey_design, report))
 
 
 def rows_of(url: str, sql: str) -> list[tuple[Any, ...]]:  # Any: values of any type
