@@ -216,7 +216,7 @@ async def test_estimates_and_errors_on_demo_data(
     theirs = estimate(samples[dataset])
     check(found, theirs, scale=scale)
     if dataset != "panel_in" and question["metrics"] != ["people"] and "where" not in question:
-        within = 0.002 if "by" in question else 1e-4  # svy counts degrees of freedom by domain
+        within = 0.005 if "by" in question else 1e-4  # svy counts degrees of freedom by domain
         for key, number in found.items():
             assert number.low == pytest.approx(theirs[key].low, abs=within), key
             assert number.high == pytest.approx(theirs[key].high, abs=within), key
