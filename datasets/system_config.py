@@ -49,7 +49,9 @@ class WeightingRules(Section):
 
 
 class QueryLimits(Section):
-    """`answer_tokens` is estimated; `significant_digits` 0 means all; results are kept `result_ttl_s` seconds."""
+    """`answer_tokens` is estimated; `significant_digits` 0 means all; results are kept `result_ttl_s` seconds. Sums and
+    means of events of a table with more than `error_rows` rows, as PostgreSQL estimates them, have no standard error.
+    """
 
     help_text = "How much an answer may hold, and how many queries one call may run side by side."
     raw_rows: int = Field(default=5, ge=1, le=1000)
@@ -58,6 +60,7 @@ class QueryLimits(Section):
     answer_tokens: int = Field(default=20_000, ge=500, le=1_000_000)
     significant_digits: int = Field(default=5, ge=0, le=17)
     result_ttl_s: int = Field(default=60, ge=0, le=86_400)
+    error_rows: int = Field(default=20_000_000, ge=0, le=10**12)
 
 
 class LlmConfig(Section):

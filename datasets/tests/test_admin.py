@@ -600,7 +600,7 @@ def test_shows_the_default_of_a_setting_that_a_newer_version_brought_in(staff: C
     assert 'name="answer_tokens" value="20000"' in page
 
 
-NEWER_LIMITS = {"answer_tokens": "9000", "significant_digits": "4", "result_ttl_s": "0"}
+NEWER_LIMITS = {"answer_tokens": "9000", "significant_digits": "4", "result_ttl_s": "0", "error_rows": "500"}
 
 
 def test_stores_a_setting_for_every_process(staff: Client) -> None:
@@ -608,7 +608,7 @@ def test_stores_a_setting_for_every_process(staff: Client) -> None:
     url = reverse("admin:datasets_systemconfig_change", args=["query_limits"])
 
     limits = {"raw_rows": 7, "aggregated_rows": 500, "parallel_queries": 10}
-    limits |= {"answer_tokens": 9000, "significant_digits": 4, "result_ttl_s": 0}
+    limits |= {"answer_tokens": 9000, "significant_digits": 4, "result_ttl_s": 0, "error_rows": 500}
 
     staff.post(url, {name: str(value) for name, value in limits.items()})
 

@@ -96,6 +96,17 @@ QUESTIONS: list[Json] = [
     {"metrics": ["people"], "by": ["Upper class", "gender"], "weighting": "off"},
     {"metrics": ["people"], "where": [{"column": "app", "op": "like", "value": "You%"}], "period": {"last": 2}},
     {"metrics": ["people"], "where": [{"column": "nccs", "op": "is_null"}]},
+    {"metrics": ["events"], "where": [{"column": "duration_min", "op": "is_null", "value": False}], "by": ["app"]},
+    {"metrics": ["events"], "where": [{"column": "duration_min", "op": "between", "value": [1, 5.5]}]},
+    {
+        "metrics": ["people"],
+        "where": [{"column": "event_date", "op": "between", "value": ["2026-01-05", "2026-01-11"]}],
+    },
+    {"metrics": ["people"], "where": [{"column": "event_date", "op": "=", "value": "2026-01-05"}]},
+    {"metrics": ["people"], "where": [{"column": "state", "op": "!=", "value": "Goa"}]},
+    {"metrics": ["people"], "where": [{"column": "age_group", "op": "in", "value": ["18-24", "25-34"]}]},
+    {"metrics": ["people"], "period": {"last": 6, "unit": "week"}, "by": ["week(event_date)"]},
+    {"metrics": ["people"], "period": {"from": "2026-02-10", "to": "2026-03-05"}, "compare": "previous_period"},
     {"metrics": "people", "by": "gender"},
 ]
 

@@ -11,6 +11,7 @@ from postgast import pg_query_pb2 as pg
 from config.errors import BaseUnknown, WeightingUnsupported
 from datasets.design import NORMALISED, SUPPRESS, SurveyDesign
 from querying.sql.draft import Draft
+from querying.sql.limit import limit_of
 from querying.sql.raw_rows import RAW
 from querying.sql.scopes import Reading, Scope, TableUse, WithQuery
 from querying.sql.walk import locate, names, walk
@@ -93,7 +94,12 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
     resolver = Resolver(reading, draft.dataset, design)
     check_recursion(draft, design)
     selects = [resolver.resolve(scope) for scope in reversed(reading.scopes)]
-    rewriting = Rewriting(resolver, Carrier(draft, resolver), with_errors=draft.request.uncertainty != "off")
+    rewriting = Rewriting(
+        resolver,
+        Carrier(draft, resolver),
+        with_errors=draft.request.uncertainty != "off",
+        error_rows=limit_of("error_rows", draft.dataset, draft.settings),
+    )
     if not draft.is_explain:
         rewriting.givers = givers(resolver, reading, reading.scopes[0])
     treated = [treatments(resolver, one) if one.level is Level.POPULATION else [] for one in selects]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,6 +36,7 @@ from querying.analysis.tests.worlds import (
     values,
 )
 from querying.engine import Engine
+from querying.management.commands.analyze import Command, build_document
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PEOPLE = "FROM panel_users WHERE weight > 0"
@@ -689,6 +691,26 @@ async def test_the_examples_of_the_page_are_answered(question: Json, demo_engine
 
     assert analysis.grid.rows
     assert analysis.plan.weighting == "weighted"
+
+
+WEIGHTING_PAGE = PAGE.with_name("weighting.md")
+COMMAND = re.compile(r"```bash\n\S+ manage.py analyze (.*?)\n```\n```text\n(.*?)```", flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "shown"), COMMAND.findall(WEIGHTING_PAGE.read_text()))
+async def test_the_commands_of_the_page_on_weighting_answer_as_it_says(
+    command: str, shown: str, demo_engine: Engine
+) -> None:
+    parser = Command().create_parser("manage.py", "analyze")
+
+    answer = await ask(demo_engine, build_document(vars(parser.parse_args(shlex.split(command)))))
+
+    parts = [re.escape(part) for part in shown.strip().split("\n...\n")]
+    assert re.match("\n(?:.*\n)*?".join(parts) + "\n", answer.text)
+
+
+def test_both_commands_are_on_the_page_on_weighting() -> None:
+    assert len(COMMAND.findall(WEIGHTING_PAGE.read_text())) == 2
 
 
 def test_every_kind_and_operator_is_on_the_page() -> None:

@@ -63,7 +63,7 @@ def test_options_say_what_json_would() -> None:
     options = {
         "dataset": "shop",
         "question": None,
-        "metric": ["people", "mean:age"],
+        "metric": ["people", "mean:age", "share:code=1"],
         "by": ["month"],
         "where": ["gender=Female", "age=30", "app!=YouTube", 'code="1"', "Young women"],
         "period": "2026-01-01..",
@@ -76,7 +76,11 @@ def test_options_say_what_json_would() -> None:
 
     assert build_document(options) == {
         "dataset": "shop",
-        "metrics": [{"kind": "people"}, {"kind": "mean", "column": "age"}],
+        "metrics": [
+            {"kind": "people"},
+            {"kind": "mean", "column": "age"},
+            {"kind": "share", "column": "code", "value": 1},
+        ],
         "by": ["month"],
         "where": [
             {"column": "gender", "op": "=", "value": "Female"},

@@ -27,7 +27,9 @@ class Command(GatewayCommand):
         super().add_arguments(parser)
         parser.add_argument("dataset")
         parser.add_argument("--question", help="a file with the question as JSON, - for standard input")
-        parser.add_argument("--metric", action="append", default=[], help="a kind, or kind:column; repeatable")
+        parser.add_argument(
+            "--metric", action="append", default=[], help="a kind, kind:column or share:column=value; repeatable"
+        )
         parser.add_argument("--by", action="append", default=[], help="a column, day, week, month, quarter; repeatable")
         parser.add_argument("--where", action="append", default=[], help="column=value, or a persona; repeatable")
         parser.add_argument("--period", help="2026-01-01..2026-03-31, last_month or all")
@@ -87,9 +89,12 @@ def read_question_file(name: str) -> dict[str, Any]:  # Any: JSON
     return document
 
 
-def metric_of(text: str) -> dict[str, str]:
-    kind, _, column = text.partition(":")
-    return {"kind": kind, "column": column} if column else {"kind": kind}
+def metric_of(text: str) -> dict[str, Any]:  # Any: JSON
+    """`people`, `mean:duration_min`, `share:gender=Female`"""
+    kind, _, rest = text.partition(":")
+    column, sign, value = rest.partition("=")
+    said = {"column": column.strip(), "value": value_of(value.strip()) if sign else None}
+    return {"kind": kind, **{name: one for name, one in said.items() if one not in (None, "")}}
 
 
 def condition_of(text: str) -> dict[str, Any] | str:  # Any: JSON

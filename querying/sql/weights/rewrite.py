@@ -78,6 +78,7 @@ class Rewriting:
     estimated: bool = False
     givers: frozenset[Scope] = frozenset()  # SELECTs that say what their estimates rest on
     with_errors: bool = True
+    error_rows: int = 0  # of a table of events, above which sums and means of them have no errors
     given: dict[Scope, Given] = field(default_factory=dict)  # and what they say
     output_names: dict[Scope, str] = field(default_factory=dict)
 
@@ -222,7 +223,13 @@ class Rewriting:
         return self.plan_evidence(resolved, pieces, joined.unit, can_nest=groups is not None)
 
     def plan_evidence(
-        self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int, *, can_nest: bool
+        self,
+        resolved: Resolved,
+        pieces: Mapping[int, Piece],
+        unit: int,
+        *,
+        can_nest: bool,
+        sums_events: bool = False,
     ) -> Sums | None:
         """`can_nest`: the SELECT's groups can be those of a sub-select, which errors of a clustered sample need."""
         if not self.gives_evidence(resolved):
@@ -241,7 +248,7 @@ class Rewriting:
             pieces,
             persons=registered.units - registered.excluded,
             scale=registered.scale,
-            with_errors=self.with_errors and known,
+            with_errors=self.with_errors and known and not (sums_events and self.is_too_long(resolved)),
             clustered=clustered,
             all_pairs=not self.is_outermost(resolved.scope),
             thresholds=self.resolver.design.low_base,
@@ -253,6 +260,19 @@ class Rewriting:
         suppression = plan_suppression(self.resolver, resolved) if is_withheld else None
         self.give(resolved.scope, Given(evidence, suppression, self.output_name(resolved)))
         return sums
+
+    def is_too_long(self, resolved: Resolved) -> bool:
+        """Whether so many events are summed up that their errors would cost too much, which is said then."""
+        read = self.resolver.reading.tables
+        longest = max(read, key=lambda use: use.spec.row_estimate or 0)
+        rows = longest.spec.row_estimate or 0
+        if not self.with_errors or rows <= self.error_rows:
+            return False
+        self.warn(
+            f"No standard errors: {longest.spec.name} has about {rows:,} rows, and errors of sums and means of events "
+            f"are given up to {self.error_rows:,} (`error_rows`)."
+        )
+        return True
 
     def keep_base(self, resolved: Resolved, weights: Sequence[Weight]) -> None:
         """Rows without a valid weight are out of the base, unless an outer join made them for nobody."""

@@ -50,7 +50,13 @@ class Estimating(Protocol):
     def output_name(self, resolved: Resolved) -> str: ...
     def gives_evidence(self, resolved: Resolved) -> bool: ...
     def plan_evidence(
-        self, resolved: Resolved, pieces: Mapping[int, Piece], unit: int, *, can_nest: bool
+        self,
+        resolved: Resolved,
+        pieces: Mapping[int, Piece],
+        unit: int,
+        *,
+        can_nest: bool,
+        sums_events: bool = False,
     ) -> Sums | None: ...
 
 
@@ -95,7 +101,8 @@ def roll_up(rewriting: Estimating, resolved: Resolved, found: Sequence[Treatment
     for names, part in zip(parts, splits, strict=True):
         inner.target_list.extend(target_node(node, name) for name, node in zip(names, part.inner, strict=True))
     pieces = pieces_of(resolver, alias, found, splits, parts)
-    sums = rewriting.plan_evidence(resolved, pieces, unit, can_nest=len(pieces) == len(found))
+    sums_events = any(treatment.way is Way.ROWS for treatment in found)
+    sums = rewriting.plan_evidence(resolved, pieces, unit, can_nest=len(pieces) == len(found), sums_events=sums_events)
     for target in select.target_list:
         target.res_target.name = target.res_target.name or output_name(target.res_target.val)[0]
     groups = groups.within(alias)

@@ -126,3 +126,31 @@ def test_errors_are_those_of_r_with_strata_and_psus(
         assert base is not None
         assert base.se == pytest.approx(row["se_full_design"], rel=1e-6)
         assert base.n == row["base.n"]
+
+
+# ── long tables of events ────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("sql", "most", "has_errors"),
+    [
+        ("SELECT app, avg(duration_min) FROM panel_events GROUP BY app", 23_424, False),
+        ("SELECT app, avg(duration_min) FROM panel_events GROUP BY app", 23_425, True),
+        ("SELECT app, count(*), count(DISTINCT user_id) FROM panel_events GROUP BY app", 23_424, False),
+        ("SELECT app, count(DISTINCT user_id) FROM panel_events GROUP BY app", 23_424, True),  # that costs nothing
+        ("SELECT gender, count(*) FROM panel_users GROUP BY gender", 0, True),
+    ],
+)
+def test_sums_of_very_many_events_have_bases_and_say_that_errors_are_left_out(
+    sql: str, most: int, has_errors: bool, surveys: dict[str, DatasetSpec], demo_urls: dict[str, str]
+) -> None:
+    dataset = replace(surveys["panel_in"], query_limits={"error_rows": most})
+    tables = tuple(
+        replace(table, row_estimate=23_425) if table.name == "panel_events" else table for table in dataset.tables
+    )
+
+    planned = plan(sql, replace(dataset, tables=tables), reveal_all_rows=True)
+
+    ((_, bases), *_) = bases_of(planned, demo_urls["panel_in"])
+    found = [base for base in bases.values() if base is not None]
+    assert found
+    assert all((base.se is not None) == has_errors for base in found)
+    assert any("panel_events has about 23,425 rows" in warning for warning in planned.warnings) != has_errors
