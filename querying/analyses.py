@@ -45,10 +45,7 @@ from querying.sql.plan import QueryPlan, QueryRequest
 
 ANALYZE: Final = "analyze"
 PLACE: Final = re.compile(r" \(line \d+, column \d+\)")
-WITH_BASES: Final = (
-    "Ask people, events, sum, mean, share, per_person or penetration, weighted: quantiles of events and unweighted "
-    "numbers do not tell their base."
-)
+WITH_BASES: Final = 'Leave "weighting": "off" away: unweighted numbers do not tell their base.'
 AT_ONCE: Final = 4  # statements of one question, so that others are answered, too
 MOST_LETTERED: Final = 10
 MOST_DIFFERENCES: Final = 150

@@ -236,7 +236,7 @@ def of_rows(scene: Scene) -> list[Part]:
     plain = [number for number in numbers if scene.asked.measures[number].kind not in ORDERED]
     ordered = [number for number in numbers if scene.asked.measures[number].kind in ORDERED]
     parts = [row_part(scene, chunk) for chunk in chunks(scene, plain)]
-    return parts + [part for number in ordered for part in (row_part(scene, [number]), base_part(scene, number))]
+    return parts + [row_part(scene, [number]) for number in ordered]
 
 
 def chunks(scene: Scene, numbers: Sequence[int]) -> list[list[int]]:
@@ -271,14 +271,6 @@ def row_part(scene: Scene, numbers: Sequence[int]) -> Part:
         if scene.asked.question.weighting == "off":
             add_bases(scene, number, extras, outputs, nodes)
     return rows_part(scene, common, extras, outputs, nodes, numbers)
-
-
-def base_part(scene: Scene, number: int) -> Part:
-    common, extras = split_sides(scene, scene.sides)
-    outputs: list[Output] = []
-    nodes: list[pg.Node] = []
-    add_bases(scene, number, extras, outputs, nodes)
-    return rows_part(scene, common, extras, outputs, nodes, [number])
 
 
 def add_bases(

@@ -41,6 +41,21 @@ def over_rows(
     return sql(formula.replace("{base}", text), *more, *arrays)
 
 
+def over_people(
+    formula: str, weight: pg.Node, *arrays: pg.Node, where: pg.Node, more: Sequence[pg.Node] = ()
+) -> pg.Node:
+    """As `over_rows`, where each row is one person with all their values: float8[] of one length, side by side."""
+    shown = VALUES[: len(arrays)]
+    held = [f"_mcpa_a{number}" for number in range(len(arrays))]
+    columns = ", ".join(["_mcpa_w float8", *(f"{name} float8[]" for name in held)])
+    values = f"ROWS FROM ({', '.join(f'unnest({name})' for name in held)}) AS _mcpa_values ({', '.join(shown)})"
+    people = f"unnest(${len(more) + 1}) AS _mcpa_people ({columns})"
+    rows = f"{people} CROSS JOIN LATERAL {values} WHERE _mcpa_w IS NOT NULL"
+    text = f"(SELECT _mcpa_w, {', '.join(shown)} FROM {rows}) AS _mcpa_base"
+    row = pg.Node(row_expr=pg.RowExpr(args=[weight, *arrays], row_format=pg.COERCE_EXPLICIT_CALL, location=-1))
+    return sql(formula.replace("{base}", text), *more, part("array_agg($1)", row, where=where))
+
+
 def of_outer_query(value: pg.Node, weight: pg.Node) -> pg.Node:
     """An aggregate without a column of the outer query would belong to the inner one."""
     return value if has_columns(value) else sql("CASE WHEN $2 IS NOT NULL THEN $1 END", value, weight)

@@ -47,6 +47,12 @@ def ordered(call: pg.FuncCall, weight: pg.Node, person: Sequence[pg.Node]) -> pg
     return for_each(call.args[0], lambda p: one(quantile(order, checked=constant(p) is not None), p))
 
 
+def interpolated(call: pg.FuncCall, make: Callable[..., pg.Node]) -> pg.Node:
+    """percentile_cont(), where `make` puts a formula over the values at hand."""
+    order = "DESC" if call.agg_order[0].sort_by.sortby_dir == pg.SORTBY_DESC else "ASC"
+    return for_each(call.args[0], lambda p: make(quantile(order, checked=constant(p) is not None), p))
+
+
 def for_each(fraction: pg.Node, make: Callable[[pg.Node], pg.Node]) -> pg.Node:
     """ARRAY[0.25, 0.75] gives an array of quantiles."""
     inner = without_cast(fraction)

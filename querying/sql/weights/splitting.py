@@ -13,9 +13,22 @@ from typing import Final
 from postgast import pg_query_pb2 as pg
 
 from querying.sql.weights.estimators import check_estimate, counted, estimate, of_somebody
-from querying.sql.weights.evidence import Piece, Total, piece_of_call
-from querying.sql.weights.ordered_sets import ORDERED
-from querying.sql.weights.pieces import filter_of, has_columns, is_not_null, is_null, is_star, name_of, part, sql
+from querying.sql.weights.evidence import Piece, Total, ordered_values, piece_of_call
+from querying.sql.weights.gathering import PAIRS, SPREADS, over_people
+from querying.sql.weights.ordered_sets import ORDERED, interpolated
+from querying.sql.weights.pieces import (
+    AS_FLOAT,
+    every,
+    filter_of,
+    has_columns,
+    is_known,
+    is_not_null,
+    is_null,
+    is_star,
+    name_of,
+    part,
+    sql,
+)
 from querying.sql.weights.refusing import Unsupported
 
 NEVER_WEIGHTED: Final = frozenset({"bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "every", "max", "min"})
@@ -49,6 +62,8 @@ def split(call: pg.FuncCall, *, once: bool) -> Split | None:
         return split_once(call)
     if name == "count":
         return Split((pg.Node(func_call=call),), lambda values, weight: sql(PROJECTED, weight, values[0]), times)
+    if name == "percentile_cont" or name in SPREADS or name in PAIRS:
+        return split_gathered(call)
     if name not in ("avg", "sum"):
         return None
     total, count = part("sum($1)", call.args[0], where=where), part("count($1)", call.args[0], where=where)
@@ -60,6 +75,26 @@ def split(call: pg.FuncCall, *, once: bool) -> Split | None:
         lambda values, weight: sql("sum($1 * $2) / NULLIF(sum($1 * $3), 0)", weight, *values),
         lambda values: Piece(sql("$1 > 0", values[1]), total_of(values[0]), total_of(values[1])),
     )
+
+
+def split_gathered(call: pg.FuncCall) -> Split:
+    """What needs all values at hand: those of each person first."""
+    name, where = name_of(call), filter_of(call)
+    values = [sql(AS_FLOAT, value) for value in (*call.args, *ordered_values(call))]
+    if name == "percentile_cont":
+        values = values[len(call.args) :]
+    known = every(where, is_known(values))
+    inner = tuple(part("array_agg($1)", value, where=known) for value in values)
+
+    def outer(arrays: Sequence[pg.Node], weight: pg.Node) -> pg.Node:
+        def make(formula: str, *more: pg.Node) -> pg.Node:
+            return over_people(formula, weight, *reversed(arrays), where=is_not_null(arrays[0]), more=more)
+
+        if name == "percentile_cont":
+            return interpolated(call, make)
+        return make(SPREADS[name] if name in SPREADS else PAIRS[name])
+
+    return Split(inner, outer, lambda arrays: Piece(is_not_null(arrays[0])))
 
 
 def split_once(call: pg.FuncCall) -> Split | None:

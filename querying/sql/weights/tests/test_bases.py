@@ -128,6 +128,33 @@ def test_errors_are_those_of_r_with_strata_and_psus(
         assert base.n == row["base.n"]
 
 
+# ── what needs all values at hand ────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "aggregate",
+    [
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_min)",
+        "stddev(duration_min)",
+        "corr(duration_min, event_id)",
+    ],
+)
+def test_quantiles_and_variances_of_events_rest_on_the_persons_with_a_value(
+    aggregate: str, surveys: dict[str, DatasetSpec], demo_urls: dict[str, str]
+) -> None:
+    sql = (
+        f"SELECT app, avg(duration_min) AS mean, {aggregate} AS other, count(DISTINCT user_id) FILTER (WHERE "
+        "duration_min IS NOT NULL) AS people FROM panel_events GROUP BY app"
+    )
+
+    for _, bases in bases_of(plan(sql, surveys["panel_in"], reveal_all_rows=True), demo_urls["panel_in"]):
+        mean, other, people = (bases[name] for name in ("mean", "other", "people"))
+        assert mean is not None
+        assert other is not None
+        assert people is not None
+        assert (other.n, other.effective) == (people.n, pytest.approx(people.effective))
+        assert other.se is None
+        assert mean.se is not None
+
+
 # ── long tables of events ────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("sql", "most", "has_errors"),

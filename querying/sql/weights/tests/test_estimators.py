@@ -594,7 +594,12 @@ def of_groups(groups: Mapping[str, Any]) -> dict[int, Any]:
 @pytest.mark.parametrize("where", ["", " FILTER (WHERE flag)"])
 @pytest.mark.parametrize(
     "expression",
-    ["count(*)", "count(i)", "sum(i)", "sum(num)", "sum(span)", "sum(1)", "avg(i)", "avg(num)", "avg(f)", "avg(span)"],
+    [
+        *("count(*)", "count(i)", "sum(i)", "sum(num)", "sum(span)", "sum(1)", "avg(i)", "avg(num)", "avg(f)"),
+        *("avg(span)", "var_samp(i)", "stddev_pop(num)", "corr(i, f)", "regr_slope(f, i)", "regr_count(i, f)"),
+        "percentile_cont(0.5) WITHIN GROUP (ORDER BY f)",
+        "percentile_cont(ARRAY[0.1, 0.9]) WITHIN GROUP (ORDER BY i DESC)",
+    ],
 )
 def test_sums_over_persons_sums_are_sums_over_rows(ask: Asking, expression: str, where: str) -> None:
     expression += where
@@ -639,9 +644,7 @@ def test_reach_rolls_up(ask: Asking, only: str) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "var_samp(i)",
         "percentile_disc(0.5) WITHIN GROUP (ORDER BY i)",
-        "corr(i, f)",
         "array_agg(i)",
         "string_agg(name, ',')",
         "count(DISTINCT site)",
