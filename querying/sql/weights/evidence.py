@@ -7,7 +7,7 @@ and each aggregate's value of a person stand (`evidence_node`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations_with_replacement
 from typing import Final, TypeVar
 
@@ -22,7 +22,7 @@ from querying.sql.walk import LEAVES, children, names, unwrap
 from querying.sql.weights.estimators import of_somebody
 from querying.sql.weights.pieces import every, filter_of, is_known, name_of, part, sql
 from querying.sql.weights.resolve import Resolver
-from querying.sql.weights.sources import Source
+from querying.sql.weights.sources import Source, own_nodes
 
 OUTPUT: Final = f"{RESERVED}evidence"
 SIGNS: Final = frozenset("+-*/")
@@ -32,6 +32,9 @@ NUMBER_TYPES: Final = frozenset(
     | {"float4", "float8", "int2", "int4", "int8"}
 )
 NUMBER_IF_GIVEN: Final = frozenset({"abs", "avg", "ceil", "floor", "ln", "max", "min", "round", "sqrt", "sum"})
+# of a window's frame_options (nodes/parsenodes.h): from UNBOUNDED PRECEDING to CURRENT ROW is what none is written as,
+# which without an order is all of the partition
+NOT_DEFAULT_FRAME: Final = 0x1
 MOST_SUMS: Final = 120  # of one row: thirty aggregates
 T = TypeVar("T")
 Leaf = Formula | None
@@ -39,14 +42,20 @@ Leaf = Formula | None
 
 @dataclass(frozen=True)
 class Total:
-    """sum(w * value) over persons who pass `where`; of no value it is sum(w)."""
+    """sum(w * value) over persons who pass `where`; of no value it is sum(w). With a window `over` groups of different
+    persons it is the sum of theirs."""
 
     value: pg.Node | None = None
     where: pg.Node | None = None
+    over: pg.WindowDef | None = None
 
     @property
     def text(self) -> bytes:
-        return b"|".join(map(text_of, (self.value, self.where)))
+        return b"|".join(map(text_of, (self.value, self.where, self.over)))
+
+    @property
+    def of_group(self) -> Total:
+        return replace(self, over=None)
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,37 @@ def formula_of_piece(piece: Piece, sums: Sums, scale: float) -> Formula | None:
     return total if piece.among is None else Operation("/", total, Estimated(sums.total(piece.among)))
 
 
+def sums_of_groups(
+    node: pg.Node, pieces: Mapping[int, Piece], sums: Sums, scale: float
+) -> list[tuple[pg.Node, Formula]]:
+    """sum(count(*)) OVER (PARTITION BY ...): what groups add up to; none where windows differ."""
+    windows = [one for one in own_nodes(node) if one.HasField("func_call") and is_sum_of_partition(one.func_call)]
+    if len({text_of(one.func_call.over) for one in windows}) != 1:
+        return []
+    found: list[tuple[pg.Node, Formula]] = []
+    for one in windows:
+        piece = pieces.get(id(without_cast(one.func_call.args[0])))
+        if piece is not None and piece.total is not None and piece.among is None:
+            total = replace(piece.total, over=one.func_call.over)
+            found.append((one, Estimated(sums.total(total), scale if piece.is_scaled else 1.0)))
+    return found
+
+
+def is_sum_of_partition(call: pg.FuncCall) -> bool:
+    """Without an order or a frame of its own."""
+    if not call.HasField("over") or name_of(call) != "sum" or call.HasField("agg_filter") or len(call.args) != 1:
+        return False
+    own = call.over
+    is_named = own.name or own.refname
+    return not (is_named or own.order_clause or own.frame_options & NOT_DEFAULT_FRAME)
+
+
+def without_cast(node: pg.Node) -> pg.Node:
+    while node.HasField("type_cast"):
+        node = node.type_cast.arg
+    return node
+
+
 def number_of(constant: pg.A_Const) -> Number | None:
     if constant.HasField("ival"):
         return Number(float(constant.ival.ival))
@@ -231,10 +271,12 @@ def plan_evidence(
     with_errors: bool,
     clustered: bool = False,
     all_pairs: bool = False,
+    are_apart: bool = False,
 ) -> tuple[EvidencePlan, Sums] | None:
     """None where no output is an estimate, or there would be too many sums.
 
-    `all_pairs` of totals are wanted where another SELECT computes with the outputs.
+    `all_pairs` of totals are wanted where another SELECT computes with the outputs. `are_apart` says that nobody is in
+    two groups, so that what groups add up to is known from each.
     """
     sums = Sums()
     cells: list[CellPlan | None] = []
@@ -246,14 +288,17 @@ def plan_evidence(
         formula = None
         if with_errors and persons > 1:
             own = {key: piece for key, piece in pieces.items() if any(piece is one for one in found)}
-            formula = formula_over(node, {key: formula_of_piece(piece, sums, scale) for key, piece in own.items()})
+            leaves = {key: formula_of_piece(piece, sums, scale) for key, piece in own.items()}
+            # nodes are kept as long as they are known by their id
+            whole = sums_of_groups(node, own, sums, scale) if are_apart and not clustered else []
+            formula = formula_over(node, {**leaves, **{id(window): one for window, one in whole}})
         sums.pair_up(totals_of(formula))
         cells.append(CellPlan(sums.base(found[0].base), formula))
     if not any(cells) or sums.size > MOST_SUMS:
         return None
-    count = len(sums.totals)
-    if all_pairs and sums.size + count * (count + 1) // 2 <= MOST_SUMS:
-        sums.pair_up(range(count))
+    plain = [number for number, total in enumerate(sums.totals.values()) if total.over is None]
+    if all_pairs and sums.size + len(plain) * (len(plain) + 1) // 2 <= MOST_SUMS:
+        sums.pair_up(plain)
     limits = thresholds.minimum, thresholds.very_low, thresholds.low
     plan = EvidencePlan(
         tuple(cells), len(sums.bases), len(sums.totals), tuple(sums.pairs), persons, scale, limits, clustered
@@ -264,17 +309,29 @@ def plan_evidence(
 def evidence_node(sums: Sums, weight: pg.Node, *, with_pairs: bool = True) -> pg.Node:
     """float8[], over rows that are a person each."""
     totals = list(sums.totals.values())
-    moments = moments_of(totals, weight) if with_pairs else {}
+    moments = moments_of([total for total in totals if total.over is None], weight) if with_pairs else {}
     values: list[pg.Node] = []
     for where in sums.bases.values():
         known = moments.get(text_of(where))
         values += known.of_base if known else base_of(weight, where)
-    values += [known_total(total, moments) or weighted_sum(weight, [total]) for total in totals]
+    values += [total_node(total, moments, weight) for total in totals]
     if with_pairs:
-        pairs = [(totals[k], totals[m]) for k, m in sums.pairs]
-        values += [known_pair(*pair, moments) or weighted_sum(weight, pair) for pair in pairs]
+        values += [pair_node(totals[k], totals[m], moments, weight) for k, m in sums.pairs]
     array = pg.Node(a_array_expr=pg.A_ArrayExpr(elements=values, location=-1))
     return sql("$1::float8[]", array)
+
+
+def total_node(total: Total, moments: Mapping[bytes, Moments], weight: pg.Node) -> pg.Node:
+    own = total.of_group
+    value = known_total(own, moments) or weighted_sum(weight, [own])
+    return value if total.over is None else part("sum($1)", value, over=total.over)
+
+
+def pair_node(one: Total, other: Total, moments: Mapping[bytes, Moments], weight: pg.Node) -> pg.Node:
+    """Of a group and of all together: the persons of the group are in both."""
+    own = one.of_group, other.of_group
+    value = known_pair(*own, moments) or weighted_sum(weight, own)
+    return value if one.over is None or other.over is None else part("sum($1)", value, over=one.over)
 
 
 def base_of(weight: pg.Node, where: pg.Node | None) -> list[pg.Node]:
@@ -335,7 +392,7 @@ def known_pair(one: Total, other: Total, moments: Mapping[bytes, Moments]) -> pg
     return known.products(*names_[len(values)])
 
 
-def text_of(node: pg.Node | None) -> bytes:
+def text_of(node: pg.Node | pg.WindowDef | None) -> bytes:
     return bytes(node.SerializeToString(deterministic=True)) if node is not None else b""
 
 

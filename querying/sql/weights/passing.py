@@ -5,8 +5,8 @@ WITH m AS (SELECT app, count(*) AS n, [evidence] AS e FROM u GROUP BY app) SELEC
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from postgast import pg_query_pb2 as pg
@@ -17,8 +17,16 @@ from querying.sql.govern import target_node
 from querying.sql.scopes import Reading, Relation, Scope, WithQuery
 from querying.sql.shown import column_node
 from querying.sql.walk import names
-from querying.sql.weights.evidence import Leaf, cells_within, formula_over, totals_of
-from querying.sql.weights.pieces import sql
+from querying.sql.weights.evidence import (
+    Leaf,
+    cells_within,
+    formula_over,
+    is_sum_of_partition,
+    text_of,
+    totals_of,
+    without_cast,
+)
+from querying.sql.weights.pieces import part, sql
 from querying.sql.weights.resolve import Level, Resolver
 from querying.sql.weights.shapes import is_aggregate, is_limited
 from querying.sql.weights.sources import own_nodes
@@ -30,11 +38,12 @@ MOST_RELATIONS: Final = 4
 
 @dataclass(frozen=True)
 class Given:
-    """What one SELECT says of its outputs, in its output `name`."""
+    """What one SELECT says of its outputs, in its output `name`. `are_apart`: nobody is in two of its rows."""
 
     plan: EvidencePlan
     suppression: SuppressionPlan | None
     name: str
+    are_apart: bool = False
 
 
 class Read(NamedTuple):
@@ -103,10 +112,17 @@ def pass_on(resolver: Resolver, scope: Scope, given: Mapping[Scope, Given], name
     targets = [node for target in scope.select.target_list for node in written_out(scope, resolver, target)]
     outputs = [target.res_target.val for target in targets]
     found = [list(reads(resolver, scope, node, columns)) for node in outputs]
-    cells = [cell_of(node, reading, plans) for node, reading in zip(outputs, found, strict=True)]
+    are_apart = len(scope.relations) == 1 and sources[0][1].are_apart and not plans[0].clustered
+    whole = WholeSums(plans[0]) if are_apart else None
+    cells = [cell_of(node, reading, plans, whole) for node, reading in zip(outputs, found, strict=True)]
     if not any(cells):
         return None
-    scope.select.target_list.append(target_node(merged([relation.name for relation, _ in sources], sources), name))
+    output = merged([relation.name for relation, _ in sources], sources)
+    if whole is not None and whole.sums:
+        scope.select.target_list.append(target_node(whole.added_to(output), name))
+        plan = replace(whole.plan(), cells=tuple(cells))
+        return Given(plan, suppression_of(scope, outputs, found, sources), name, are_apart)
+    scope.select.target_list.append(target_node(output, name))
     plan = replace(
         plans[0],
         cells=tuple(cells),
@@ -116,7 +132,7 @@ def pass_on(resolver: Resolver, scope: Scope, given: Mapping[Scope, Given], name
             (k + first, m + first) for each, first in zip(plans, starts(plans), strict=True) for k, m in each.pairs
         ),
     )
-    return Given(plan, suppression_of(scope, outputs, found, sources), name)
+    return Given(plan, suppression_of(scope, outputs, found, sources), name, are_apart)
 
 
 def alike(plans: list[EvidencePlan]) -> bool:
@@ -145,7 +161,7 @@ def reads(
             yield Read(inner, *place)
 
 
-def cell_of(node: pg.Node, reading: list[Read], plans: list[EvidencePlan]) -> CellPlan | None:
+def cell_of(node: pg.Node, reading: list[Read], plans: list[EvidencePlan], whole: WholeSums | None) -> CellPlan | None:
     cells = {
         id(one.node): (one.relation, cell)
         for one in reading
@@ -160,11 +176,88 @@ def cell_of(node: pg.Node, reading: list[Read], plans: list[EvidencePlan]) -> Ce
         return CellPlan(base)  # how two relations' estimates go together is not known
     plan = plans[which]
     leaves: dict[int, Leaf] = {key: shifted(one.formula, 0) for key, (_, one) in cells.items()}
-    formula = formula_over(node, leaves)
+    # nodes are kept as long as they are known by their id
+    windows = whole.of(node, leaves) if whole is not None else []
+    formula = formula_over(node, {**leaves, **{id(window): one for window, one in windows}})
     used = sorted(totals_of(formula))
-    if formula is None or any((k, m) not in plan.pairs for k in used for m in used if k <= m):
+    if formula is None or not (whole.pair_up(used) if whole is not None else has_pairs(plan, used)):
         return CellPlan(base)
     return CellPlan(base, shifted(formula, starts(plans)[which]))
+
+
+def has_pairs(plan: EvidencePlan, used: Sequence[int]) -> bool:
+    return all((k, m) in plan.pairs for k in used for m in used if k <= m)
+
+
+@dataclass
+class WholeSums:
+    """Sums of totals over rows of different persons, `sum(n) OVER (PARTITION BY ...)`, as further totals of a plan.
+
+    The persons of a row are in both, so its total and such a sum go together like the total with itself.
+    """
+
+    inner: EvidencePlan
+    sums: dict[tuple[int, bytes], pg.WindowDef] = field(default_factory=dict)  # by total and window
+    pairs: dict[tuple[int, int], None] = field(default_factory=dict)
+
+    def of(self, node: pg.Node, leaves: Mapping[int, Leaf]) -> list[tuple[pg.Node, Formula]]:
+        """The sums that an output computes with; none where its windows differ."""
+        windows = [one for one in own_nodes(node) if one.HasField("func_call") and is_sum_of_partition(one.func_call)]
+        if len({text_of(one.func_call.over) for one in windows}) != 1:
+            return []
+        found: list[tuple[pg.Node, Formula]] = []
+        for one in windows:
+            total = leaves.get(id(without_cast(one.func_call.args[0])))
+            if isinstance(total, Estimated):
+                key = total.total, text_of(one.func_call.over)
+                self.sums.setdefault(key, one.func_call.over)
+                number = self.inner.totals + list(self.sums).index(key)
+                found.append((one, Estimated(number, total.scale)))
+        return found
+
+    def within(self, total: int) -> int:
+        """The total of a row that is summed up, or the total itself."""
+        first = self.inner.totals
+        return list(self.sums)[total - first][0] if total >= first else total
+
+    def pair_up(self, used: Sequence[int]) -> bool:
+        """Whether all pairs of these are known, which are noted then."""
+        wanted = [(k, m) for k in used for m in used if k <= m]
+        if any(self.place(k, m) is None for k, m in wanted):
+            return False
+        self.pairs.update(dict.fromkeys(pair for pair in wanted if pair not in self.inner.pairs))
+        return True
+
+    def place(self, one: int, other: int) -> int | None:
+        """Where the row's own pair stands in the array, from 1."""
+        k, m = sorted((self.within(one), self.within(other)))
+        if (k, m) not in self.inner.pairs:
+            return None
+        return 3 * self.inner.bases + self.inner.totals + self.inner.pairs.index((k, m)) + 1
+
+    def plan(self) -> EvidencePlan:
+        return replace(self.inner, totals=self.inner.totals + len(self.sums), pairs=(*self.inner.pairs, *self.pairs))
+
+    def added_to(self, array: pg.Node) -> pg.Node:
+        split = 3 * self.inner.bases + self.inner.totals
+        totals = [
+            part("sum($1)", sql(f"($1::float8[])[{3 * self.inner.bases + total + 1}]", array), over=window)
+            for (total, _), window in self.sums.items()
+        ]
+        pairs = []
+        for one, other in self.pairs:
+            value = sql(f"($1::float8[])[{self.place(one, other)}]", array)
+            is_whole = min(one, other) >= self.inner.totals
+            pairs.append(part("sum($1)", value, over=self.window(one)) if is_whole else value)
+        first, rest = sql(f"($1::float8[])[1:{split}]", array), sql(f"($1::float8[])[{split + 1}:]", array)
+        return sql("$1 || $2::float8[] || $3 || $4::float8[]", first, array_of(totals), rest, array_of(pairs))
+
+    def window(self, total: int) -> pg.WindowDef:
+        return list(self.sums.values())[total - self.inner.totals]
+
+
+def array_of(values: Sequence[pg.Node]) -> pg.Node:
+    return pg.Node(a_array_expr=pg.A_ArrayExpr(elements=values, location=-1))
 
 
 def shifted(formula: Formula | None, by: int) -> Formula | None:
@@ -188,13 +281,13 @@ def merged(relations: list[str], sources: list[tuple[Relation, Given]]) -> pg.No
     for relation, (_, one) in zip(relations, sources, strict=True):
         plan = one.plan
         sizes = 3 * plan.bases, plan.totals, len(plan.pairs)
-        whole = sql(f"COALESCE($1, array_fill('NaN'::float8, ARRAY[{sum(sizes)}]))", column_node(relation, one.name))
+        given = sql(f"COALESCE($1, array_fill('NaN'::float8, ARRAY[{sum(sizes)}]))", column_node(relation, one.name))
         first = 1
-        for part, size in zip(parts, sizes, strict=True):
+        for found, size in zip(parts, sizes, strict=True):
             if size:
-                part.append(sql(f"($1::float8[])[{first}:{first + size - 1}]", whole))
+                found.append(sql(f"($1::float8[])[{first}:{first + size - 1}]", given))
             first += size
-    every = [node for part in parts for node in part]
+    every = [node for found in parts for node in found]
     joined = every[0]
     for node in every[1:]:
         joined = sql("array_cat($1, $2)", joined, node)

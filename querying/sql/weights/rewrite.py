@@ -251,6 +251,7 @@ class Rewriting:
             with_errors=self.with_errors and known and not (sums_events and self.is_too_long(resolved)),
             clustered=clustered,
             all_pairs=not self.is_outermost(resolved.scope),
+            are_apart=are_apart(resolved),
             thresholds=self.resolver.design.low_base,
         )
         if found is None:
@@ -258,7 +259,7 @@ class Rewriting:
         evidence, sums = found
         is_withheld = self.resolver.design.low_base.action == SUPPRESS
         suppression = plan_suppression(self.resolver, resolved) if is_withheld else None
-        self.give(resolved.scope, Given(evidence, suppression, self.output_name(resolved)))
+        self.give(resolved.scope, Given(evidence, suppression, self.output_name(resolved), are_apart(resolved)))
         return sums
 
     def is_too_long(self, resolved: Resolved) -> bool:
@@ -352,6 +353,11 @@ class Rewriting:
             value = estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause)
             node.CopyFrom(scaled(value, node.func_call, self.resolver.design.units[joined.unit].scale))
         self.estimated = True
+
+
+def are_apart(resolved: Resolved) -> bool:
+    """Whether nobody is in two of its groups."""
+    return resolved.joined is not None and resolved.joined.kind is Kind.PERSON and not resolved.has_sets
 
 
 def plan_suppression(resolver: Resolver, resolved: Resolved) -> SuppressionPlan:

@@ -128,6 +128,68 @@ def test_errors_are_those_of_r_with_strata_and_psus(
         assert base.n == row["base.n"]
 
 
+# ── shares of all groups together ────────────────────────────────────────────────────────────────────────────
+SHARES = [
+    ("SELECT gender, 100.0 * count(*) / sum(count(*)) OVER () AS pct FROM panel_users GROUP BY gender", 100.0),
+    ("SELECT gender, round(count(*) / sum(count(*)) OVER ()::numeric, 4) AS pct FROM panel_users GROUP BY gender", 1.0),
+    (
+        "SELECT nccs, gender, count(*)::float8 / sum(count(*)) OVER (PARTITION BY nccs) AS pct FROM panel_users "
+        "GROUP BY nccs, gender",
+        1.0,
+    ),
+    (
+        "WITH g AS (SELECT gender, count(*) AS n FROM panel_users GROUP BY gender) "
+        "SELECT gender, 100.0 * n / sum(n) OVER () AS pct, n FROM g",
+        100.0,
+    ),
+    (
+        "SELECT nccs, gender, round((n / sum(n) OVER (PARTITION BY nccs))::numeric, 6) AS pct FROM (SELECT nccs, "
+        "gender, count(*) AS n, avg(user_id) AS other FROM panel_users GROUP BY nccs, gender) AS g",
+        1.0,
+    ),
+]
+
+
+@pytest.mark.parametrize(("sql", "times"), SHARES)
+def test_a_share_of_groups_of_persons_has_the_error_of_a_mean(
+    sql: str, times: float, surveys: dict[str, DatasetSpec], demo_urls: dict[str, str]
+) -> None:
+    """As AVG(CASE WHEN ... THEN 1 ELSE 0 END) over all of them has, which is R's svymean."""
+    found = bases_of(plan(sql, surveys["panel_in"], reveal_all_rows=True), demo_urls["panel_in"])
+
+    for values, bases in found:
+        groups = {name: values[name] for name in values if name in ("gender", "nccs")}
+        within = f"WHERE nccs = '{groups['nccs']}'" if "nccs" in groups else ""
+        mean = f"SELECT avg(CASE WHEN gender = '{groups['gender']}' THEN 1 ELSE 0 END) AS m FROM panel_users {within}"
+        ((_, of_mean),) = bases_of(plan(mean, surveys["panel_in"]), demo_urls["panel_in"])
+        share, expected = bases["pct"], of_mean["m"]
+        assert share is not None
+        assert expected is not None
+        assert share.se == pytest.approx((expected.se or 0) * times)
+        assert share.n < expected.n
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT app, count(*) / sum(count(*)) OVER () AS pct FROM panel_events GROUP BY app",  # one person, two apps
+        "SELECT gender, sum(count(*)) OVER (ORDER BY gender) AS pct FROM panel_users GROUP BY gender",
+        "SELECT gender, nccs, sum(count(*)) OVER (PARTITION BY nccs) / sum(count(*)) OVER () AS pct FROM panel_users "
+        "GROUP BY gender, nccs",
+        "SELECT gender, count(*) / sum(count(*)) OVER () AS pct FROM panel_users GROUP BY ROLLUP (gender)",
+        "WITH g AS (SELECT app, count(*) AS n FROM panel_events GROUP BY app) SELECT app, n / sum(n) OVER () AS pct "
+        "FROM g",
+        "WITH g AS (SELECT gender, count(*) AS n FROM panel_users GROUP BY gender) SELECT a.gender, a.n / sum(a.n) "
+        "OVER () AS pct FROM g AS a, g AS b",
+    ],
+)
+def test_other_windows_have_no_error(sql: str, surveys: dict[str, DatasetSpec], demo_urls: dict[str, str]) -> None:
+    for _, bases in bases_of(plan(sql, surveys["panel_in"], reveal_all_rows=True), demo_urls["panel_in"]):
+        share = bases["pct"]
+        assert share is not None
+        assert share.se is None
+
+
 # ── what needs all values at hand ────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     "aggregate",
@@ -150,7 +212,8 @@ def test_quantiles_and_variances_of_events_rest_on_the_persons_with_a_value(
         assert mean is not None
         assert other is not None
         assert people is not None
-        assert (other.n, other.effective) == (people.n, pytest.approx(people.effective))
+        assert other.n == people.n
+        assert other.effective == pytest.approx(people.effective)
         assert other.se is None
         assert mean.se is not None
 
