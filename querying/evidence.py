@@ -61,7 +61,8 @@ class EvidencePlan:
 
     `cells` by output column, None where it is no estimate. `persons` have a valid weight in the dataset. A
     `scale` turns sums of weights into people. Below `thresholds` (minimum, very low, low) a base is flagged. Of a
-    `clustered` sample the pairs are covariances.
+    `clustered` sample the pairs are covariances. Of UNION ALL each row has the number of its arm before these, and is
+    read as that of the `arms` says, none where that is None.
     """
 
     cells: tuple[CellPlan | None, ...]
@@ -72,6 +73,7 @@ class EvidencePlan:
     scale: float
     thresholds: tuple[int, int, int] = (30, 50, 100)
     clustered: bool = False
+    arms: tuple[EvidencePlan | None, ...] = ()
 
 
 # ── what is known of a number ────────────────────────────────────────────────────────────────────────────────
@@ -99,6 +101,10 @@ def read_evidence(plan: EvidencePlan, text: str | None) -> tuple[Base | None, ..
     if text is None:
         return (None,) * len(plan.cells)
     values = [0.0 if value == "NULL" else float(value) for value in text.strip("{}").split(",")]
+    if plan.arms:
+        own = plan.arms[int(values.pop(0))]
+        assert own is not None
+        plan = own
     return tuple(None if cell is None else read_cell(plan, cell, values) for cell in plan.cells)
 
 

@@ -10,6 +10,7 @@ from postgast import pg_query_pb2 as pg
 
 from config.errors import BaseUnknown, WeightingUnsupported
 from datasets.design import NORMALISED, SUPPRESS, SurveyDesign
+from querying.evidence import EvidencePlan
 from querying.sql.draft import Draft
 from querying.sql.limit import limit_of
 from querying.sql.raw_rows import RAW
@@ -27,6 +28,8 @@ from querying.sql.weights.shapes import is_aggregate
 from querying.sql.weights.sources import computed, own_nodes
 from querying.sql.weights.stars import spell_stars
 from querying.sql.weights.treatment import Treatment, Way, treatments
+from querying.sql.weights.unions import arms_of, unite
+from querying.suppression import SuppressionPlan
 
 MIXED: Final = "Some aggregates use the weight column and others do not"
 ONE_FORM: Final = (
@@ -100,8 +103,9 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
         with_errors=draft.request.uncertainty != "off",
         error_rows=limit_of("error_rows", draft.dataset, draft.settings),
     )
+    rewriting.outermost = outermost_of(reading, design)
     if not draft.is_explain:
-        rewriting.givers = givers(resolver, reading, reading.scopes[0])
+        rewriting.givers = givers(resolver, reading, rewriting.outermost)
     treated = [treatments(resolver, one) if one.level is Level.POPULATION else [] for one in selects]
     windows = [rewriting.windows(one) for one in selects]
     if uses_weights(resolver, selects, treated, windows):
@@ -126,16 +130,30 @@ def weighted(draft: Draft, reading: Reading, design: SurveyDesign) -> Draft:
     return with_warnings(draft, rewriting, "weighted")
 
 
+def outermost_of(reading: Reading, design: SurveyDesign) -> list[Scope]:
+    """The SELECTs whose rows are the answer's; where few persons are withheld only one, as arms may tell of others."""
+    arms = arms_of(reading.scopes[0])
+    return arms if len(arms) > 1 and design.low_base.action != SUPPRESS else [reading.scopes[0]]
+
+
 def with_warnings(draft: Draft, rewriting: Rewriting, label: str) -> Draft:
-    given = rewriting.given.get(rewriting.resolver.reading.scopes[0])
+    evidence, suppression = evidence_of(rewriting)
     return replace(
         draft,
         weighting=label,
         weight_column=", ".join(rewriting.weights) if label == "weighted" else "",
         warnings=(*draft.warnings, *rewriting.warnings),
-        evidence=given.plan if given else None,
-        suppression=given.suppression if given else None,
+        evidence=evidence,
+        suppression=suppression,
     )
+
+
+def evidence_of(rewriting: Rewriting) -> tuple[EvidencePlan | None, SuppressionPlan | None]:
+    """Of the whole statement."""
+    if len(rewriting.outermost) > 1:
+        return unite(rewriting.outermost, rewriting.given), None
+    given = rewriting.given.get(rewriting.outermost[0])
+    return (given.plan, given.suppression) if given else (None, None)
 
 
 def uses_weights(

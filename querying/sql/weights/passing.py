@@ -59,15 +59,15 @@ def source_of(relation: Relation) -> Scope | None:
     return scope if isinstance(scope, Scope) else None
 
 
-def givers(resolver: Resolver, reading: Reading, outermost: Scope) -> frozenset[Scope]:
-    """The SELECTs that say what their estimates rest on, so that the outermost can: itself, or those it reads."""
+def givers(resolver: Resolver, reading: Reading, outermost: Sequence[Scope]) -> frozenset[Scope]:
+    """The SELECTs that say what their estimates rest on, so that the outermost can: themselves, or those they read."""
     found: set[Scope] = set()
-    stack = [outermost]
+    stack = list(outermost)
     while stack:
         scope = stack.pop()
         if scope in found or scope.arms or scope.select.distinct_clause:
             continue
-        if scope is not outermost and not is_safe(reading, scope):
+        if not any(scope is one for one in outermost) and not is_safe(reading, scope):
             continue
         resolved = resolver.resolve(scope)
         found.add(scope)

@@ -76,6 +76,7 @@ class Rewriting:
     warnings: dict[str, None] = field(default_factory=dict)
     weights: dict[str, None] = field(default_factory=dict)  # columns used as weights
     estimated: bool = False
+    outermost: Sequence[Scope] = ()  # whose rows are those of the answer
     givers: frozenset[Scope] = frozenset()  # SELECTs that say what their estimates rest on
     with_errors: bool = True
     error_rows: int = 0  # of a table of events, above which sums and means of them have no errors
@@ -202,7 +203,7 @@ class Rewriting:
             self.carrier.giving.add(scope)
 
     def is_outermost(self, scope: Scope) -> bool:
-        return scope is self.resolver.reading.scopes[0]
+        return any(scope is one for one in self.outermost)
 
     def sums_of_rows(self, resolved: Resolved, weighed: Sequence[Treatment], groups: Groups | None) -> Sums | None:
         """Where each row is one person."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
 
+from config.errors import BaseUnknown
 from datasets.catalog import DatasetSpec
 from datasets.connections import parse_dsn
 from datasets.design_checks import check_design
@@ -54,7 +55,7 @@ def bases_of(planned: QueryPlan, url: str) -> list[tuple[dict[str, object], dict
     found = []
     for row in rows:
         *values, sums = row
-        text = "{" + ",".join("NULL" if value is None else repr(value) for value in sums) + "}"  # type: ignore[attr-defined]
+        text = None if sums is None else "{" + ",".join("NULL" if one is None else repr(one) for one in sums) + "}"  # type: ignore[attr-defined]
         named = dict(zip(names[:-1], values, strict=True))
         found.append((named, dict(zip(names[:-1], read_evidence(planned.evidence, text), strict=True))))
     return found
@@ -244,3 +245,52 @@ def test_sums_of_very_many_events_have_bases_and_say_that_errors_are_left_out(
     assert found
     assert all((base.se is not None) == has_errors for base in found)
     assert any("panel_events has about 23,425 rows" in warning for warning in planned.warnings) != has_errors
+
+
+# ── UNION ALL ────────────────────────────────────────────────────────────────────────────────────────────────
+def test_each_row_of_union_all_rests_on_what_its_own_select_does(
+    surveys: dict[str, DatasetSpec], demo_urls: dict[str, str]
+) -> None:
+    arms = [
+        "SELECT gender, count(*) AS n, avg(user_id) AS m FROM panel_users GROUP BY gender",
+        "SELECT 'everybody', count(*), avg(user_id) FROM panel_users",
+        "SELECT app, count(DISTINCT user_id), NULL FROM panel_events GROUP BY app",
+        "SELECT 'nobody', 0, NULL",
+    ]
+    united = " UNION ALL ".join(f"({arm})" for arm in arms) + " ORDER BY n DESC LIMIT 100"
+
+    found = bases_of(plan(united, surveys["panel_in"]), demo_urls["panel_in"])
+
+    together = {values["gender"]: list(bases.values()) for values, bases in found}
+    counts = [cast(float, values["n"]) for values, _ in found]
+    assert counts == sorted(counts, reverse=True)
+    assert together.pop("nobody") == [None, None, None]
+    alone = {}
+    for arm in arms[:3]:
+        for values, bases in bases_of(plan(arm, surveys["panel_in"]), demo_urls["panel_in"]):
+            alone[next(iter(values.values()))] = list(bases.values())
+    assert together == alone
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) AS n FROM panel_users UNION SELECT count(*) FROM panel_users",
+        "SELECT count(*) AS n FROM panel_users UNION ALL VALUES (1)",
+        "SELECT count(*) AS n FROM panel_users EXCEPT ALL SELECT count(*) FROM panel_events",
+    ],
+)
+def test_rows_of_other_set_operations_have_no_base(sql: str, surveys: dict[str, DatasetSpec]) -> None:
+    assert plan(sql, surveys["panel_in"]).evidence is None
+
+
+def test_union_all_is_refused_where_few_are_withheld(surveys: dict[str, DatasetSpec]) -> None:
+    design = surveys["panel_in"].survey_design
+    assert design is not None
+    design = replace(design, low_base=replace(design.low_base, action="suppress"))
+
+    with pytest.raises(BaseUnknown):
+        plan(
+            "SELECT count(*) AS n FROM panel_users UNION ALL SELECT count(*) FROM panel_users",
+            replace(surveys["panel_in"], survey_design=design),
+        )
