@@ -176,7 +176,7 @@ class DatasetForm(RowForm):
     answer_tokens = _limit_field("Tokens of an answer")
     significant_digits = _limit_field("Significant digits")
     result_ttl_s = _limit_field("Seconds that results are kept")
-    error_rows = _limit_field("Rows of events up to which sums and means have standard errors")
+    error_rows = _limit_field("Rows of events with standard errors")
     LIMITS: ClassVar = (
         "raw_rows",
         "aggregated_rows",

@@ -43,7 +43,7 @@ LABELS = {
     "answer_tokens": "Tokens of an answer",
     "significant_digits": "Significant digits, 0 for all",
     "result_ttl_s": "Seconds that results are kept",
-    "error_rows": "Rows of events up to which sums and means have standard errors",
+    "error_rows": "Rows of events with standard errors",
     "model": "Model",
     "temperature": "Temperature",
     "max_tokens": "Tokens at most",

@@ -270,7 +270,8 @@ def next_call(analysis: Analysis) -> str:
     if scene.groups and any(is_too_small(row) for row in analysis.grid.rows):
         return "fewer groups or a longer period, so that more persons stand behind each number."
     if not scene.groups:
-        own = [one.column.name for one in scene.asked.fields.all if one.of_person]
+        used = {*scene.asked.used_fields, *(one.field for one in scene.asked.measures)}
+        own = [one.column.name for one in scene.asked.fields.all if one.of_person and one not in used]
         names = [name for name in own if name in scene.asked.fields.unit.attributes] or own
         return f'by, for example "by": ["{names[0]}"].' if names else "execute_query for anything else, in SQL."
     if analysis.timing.by_month:
