@@ -236,13 +236,15 @@ class Persona(models.Model):
 
 
 class ProfilingRun(models.Model):
-    """One reading of a database's catalogue; runs beside the published entry and never disturbs it."""
+    """One reading of a database: its catalogue, then table by table what is in it. It runs beside the published entry
+    and never disturbs it; a run whose worker died goes on with the tables that are left."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
         SUCCEEDED = "succeeded", "Succeeded"
         FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="profiling_runs")
     state = models.CharField(max_length=20, choices=State, default=State.QUEUED)
@@ -253,6 +255,9 @@ class ProfilingRun(models.Model):
     finished_at = models.DateTimeField(null=True)
     tables_found = models.PositiveIntegerField(default=0)
     columns_found = models.PositiveIntegerField(default=0)
+    tables_read = models.PositiveIntegerField(default=0)
+    table_at_hand = models.CharField(max_length=130, blank=True)
+    cancelled_by = models.CharField(max_length=150, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.TextField(blank=True)
 
@@ -261,6 +266,69 @@ class ProfilingRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.requested_at:%Y-%m-%d %H:%M}"
+
+
+class TableReading(models.Model):
+    """What one run found in one table; kept as soon as it is known, so that nothing is read twice."""
+
+    run = models.ForeignKey(ProfilingRun, on_delete=models.CASCADE, related_name="readings")
+    schema = models.CharField(max_length=63)
+    name = models.CharField(max_length=63)
+    facts = models.JSONField()
+    error = models.CharField(max_length=20, blank=True)
+    read_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["schema", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "schema", "name"], name="reading_once_in_run")]
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+class Finding(models.Model):
+    """Something that a person should know of a dataset: personal data, bad data, what changed since it was published.
+
+    Counts, never rows or values. It is open until a profile no longer finds it or a person dismisses it.
+    """
+
+    class Kind(models.TextChoices):
+        PERSONAL = "personal", "Personal data"
+        QUALITY = "quality", "Data quality"
+        DRIFT = "drift", "Change"
+
+    class Severity(models.TextChoices):
+        ALARM = "alarm", "Alarm"
+        WARNING = "warning", "Warning"
+        NOTE = "note", "Note"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        DISMISSED = "dismissed", "Dismissed"
+        GONE = "gone", "Gone"
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="findings")
+    kind = models.CharField(max_length=20, choices=Kind)
+    code = models.CharField(max_length=40)
+    severity = models.CharField(max_length=20, choices=Severity)
+    table = models.CharField(max_length=130, blank=True)
+    column = models.CharField(max_length=63, blank=True)
+    message = models.TextField()
+    count = models.BigIntegerField(null=True)
+    state = models.CharField(max_length=20, choices=State, default=State.OPEN)
+    found_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["dataset", "kind", "table", "column", "code"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["dataset", "kind", "code", "table", "column"], name="finding_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.message}"[:120]
 
 
 class CatalogEntry(models.Model):
