@@ -53,7 +53,7 @@ def _send(run_id: int) -> None:
 
 
 def run_profile(run_id: int) -> None:
-    """Do a queued run to its end. It may run twice: what a first run finished, a second one finds finished.
+    """Do a queued run to its end. It may run twice: what a first run has read, a second one does not read again.
 
     Raises the error of an attempt, after noting it on the run; the caller decides whether to try again.
     """
@@ -63,18 +63,42 @@ def run_profile(run_id: int) -> None:
     run.state, run.attempts, run.started_at = ProfilingRun.State.RUNNING, run.attempts + 1, timezone.now()
     run.save(update_fields=["state", "attempts", "started_at"])
     try:
-        profile = asyncio.run(_fetch(run.dataset))
+        with asyncio.Runner() as runner:
+            target = open_target(run.dataset.connection)
+            profile = runner.run(_fetch(target))
+            _keep_catalogue(run, profile)
+            for table, facts in _each(runner, _read(run, target, profile)):
+                _keep_reading(run, table, facts)
+                if _is_cancelled(run):
+                    return
     except GatewayError as error:
         run.error_code, run.error_message = error.code, error.message
         run.save(update_fields=["error_code", "error_message"])
         raise
-    _keep(run, profile)
+    _finish(run, profile)
 
 
-async def _fetch(dataset: Dataset) -> Profile:
+def _read(run: ProfilingRun, target: ConnectionTarget, profile: Profile) -> AsyncIterator[tuple[FoundTable, TableFacts]]:
+    known = set(run.readings.values_list("schema", "name"))
+    return read_contents(target, profile.tables, known=known, budget_s=CONTENTS_BUDGET_S)
+
+
+def _each(runner: asyncio.Runner, items: AsyncGenerator[T]) -> Iterator[T]:
+    """One after the other: between two of them the caller has the thread, for Django's own database."""
+    try:
+        while True:
+            try:
+                yield runner.run(anext(items))
+            except StopAsyncIteration:
+                return
+    finally:
+        runner.run(items.aclose())
+
+
+async def _fetch(target: ConnectionTarget) -> Profile:
     try:
         async with asyncio.timeout(PROFILE_TIMEOUT_S):
-            return await fetch_profile(open_target(dataset.connection))
+            return await fetch_profile(target)
     except TimeoutError:
         raise ProfilingFailed(
             f"Profiling did not finish within {PROFILE_TIMEOUT_S} s.",
@@ -83,16 +107,43 @@ async def _fetch(dataset: Dataset) -> Profile:
 
 
 @transaction.atomic
-def _keep(run: ProfilingRun, profile: Profile) -> None:
+def _keep_catalogue(run: ProfilingRun, profile: Profile) -> None:
     dataset = Dataset.objects.select_for_update(of=("self",)).get(pk=run.dataset_id)
     _merge_tables(dataset, profile)
     merge_routines(dataset, profile.additions.routines)
     _set_facts(dataset, profile)
-    run.state, run.finished_at = ProfilingRun.State.SUCCEEDED, timezone.now()
-    run.error_code = run.error_message = ""
     run.tables_found = len(profile.tables)
     run.columns_found = sum(len(table.columns) for table in profile.tables)
+    run.tables_read = run.readings.count()
+    run.save(update_fields=["tables_found", "columns_found", "tables_read"])
+    announce(run)
+
+
+def _keep_reading(run: ProfilingRun, table: FoundTable, facts: TableFacts) -> None:
+    TableReading.objects.get_or_create(
+        run=run, schema=table.schema, name=table.name, defaults={"facts": document_of(facts), "error": facts.error}
+    )
+    run.tables_read += 1
+    run.table_at_hand = f"{table.schema}.{table.name}"[:130]
+    run.save(update_fields=["tables_read", "table_at_hand"])
+    announce(run)
+
+
+def _is_cancelled(run: ProfilingRun) -> bool:
+    return ProfilingRun.objects.filter(pk=run.pk, state=ProfilingRun.State.CANCELLED).exists()
+
+
+@transaction.atomic
+def _finish(run: ProfilingRun, profile: Profile) -> None:
+    dataset = Dataset.objects.select_for_update(of=("self",)).get(pk=run.dataset_id)
+    run.refresh_from_db(fields=["state"])
+    if run.state not in OPEN:
+        return
+    judge(run, dataset, profile)
+    run.state, run.finished_at = ProfilingRun.State.SUCCEEDED, timezone.now()
+    run.error_code = run.error_message = run.table_at_hand = ""
     run.save()
+    announce(run)
     # no model drafts yet: comments are the dictionary, so what is pending is a person
     move(dataset.pk, Status.METADATA_PENDING, only_from=[Status.PROFILING])
     move(dataset.pk, Status.HUMAN_REVIEW, only_from=[Status.METADATA_PENDING])
