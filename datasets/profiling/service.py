@@ -78,7 +78,9 @@ def run_profile(run_id: int) -> None:
     _finish(run, profile)
 
 
-def _read(run: ProfilingRun, target: ConnectionTarget, profile: Profile) -> AsyncIterator[tuple[FoundTable, TableFacts]]:
+def _read(
+    run: ProfilingRun, target: ConnectionTarget, profile: Profile
+) -> AsyncIterator[tuple[FoundTable, TableFacts]]:
     known = set(run.readings.values_list("schema", "name"))
     return read_contents(target, profile.tables, known=known, budget_s=CONTENTS_BUDGET_S)
 
