@@ -25,7 +25,7 @@ SPLIT: Final = re.compile(r"[^\w]+|_+|(?<=[a-z0-9])(?=[A-Z])")
 
 @lru_cache(maxsize=8192)
 def words_of(name: str) -> tuple[str, ...]:
-    """`fkUser_ID` as fk, user, id: lower case, each without the digits that number it."""
+    """`fkUser_ID` and `fk_userid` as fk, user, id."""
     found = [word.lower() for word in SPLIT.split(name) if word]
     split = [part for word in found for part in _unglued(word)]
     return tuple(split)
@@ -38,13 +38,22 @@ def _unglued(word: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8192)
 def stem(word: str) -> str:
-    """Singular and plural alike, in the languages that write plurals by s, es, n, en or e."""
-    if word.endswith("ies") and len(word) > 4:
-        return f"{word[:-3]}y"
-    for ending in ("es", "en", "s", "n", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
+    """Singular and plural alike, in the languages that write plurals by s, es, n, en or e; no word of any."""
+    if word in ("people", "persons"):
+        word = "person"
+    if word.endswith("y"):
+        word = f"{word[:-1]}i"
+    while len(word) > 3 and word[-1] in "sne":
+        word = word[:-1]
     return word
+
+
+def stems(words: str) -> frozenset[str]:
+    return frozenset(map(stem, words.split()))
+
+
+def stems_of(name: str) -> frozenset[str]:
+    return frozenset(map(stem, words_of(name)))
 
 
 def is_id_name(name: str) -> bool:
