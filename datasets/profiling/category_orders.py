@@ -23,8 +23,10 @@ OVER: Final = re.compile(
 )
 # no answer, and what has no place between the others: they stand last
 OUTSIDE: Final = re.compile(
-    r"(don'?t know|dk|refused|prefer not to (say|answer)|not (stated|applicable|available)|no answer|unknown|other|n/?a|"
-    r"none|missing|weiß nicht|weiss nicht|keine angabe|unbekannt|ne sait pas|nsp|no sabe|ns/nc|sonstige|autre|otro|outro)",
+    r"(don'?t know|dk|refused|prefer not to (say|answer)|not (stated|applicable|available)|no answer|"
+    r"unknown|other|n/?a|"
+    r"none|missing|weiß nicht|weiss nicht|keine angabe|unbekannt|ne sait pas|nsp|no sabe|ns/nc|"
+    r"sonstige|autre|otro|outro)",
     re.IGNORECASE,
 )
 LOWEST: Final = frozenset({"rural"})  # below every size of a town
