@@ -12,7 +12,7 @@ def word_set(words: str) -> frozenset[str]:
 
 
 ID_WORDS: Final = word_set(
-    "code fk guid id ident identifier key kennung no nr num numero number nummer pk seq seqn sk uid uuid"
+    "code fk guid id ident identifier idno key kennung no nr num numero number nummer pk seq seqn sk uid uuid"
 )
 # userid, respid, caseid, hhid: one word, its last letters say what it is
 GLUED_ID: Final = re.compile(

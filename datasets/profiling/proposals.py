@@ -293,7 +293,7 @@ class _Writer:
             )
             yield Check(
                 "no_unit_without_key",
-                f"SELECT count(*) FROM {quote_table(choice.table)} WHERE NOT ({none_null(key)})",
+                f"SELECT count(*) FROM {quote_table(choice.table)} WHERE NOT ({none_null(key)})",  # noqa: S608  names are quoted
                 "0: every row has its key.",
             )
         if choice.period is not None:
@@ -334,23 +334,20 @@ def _reference(
 
 def _repeated(table: TableName, columns: Sequence[str]) -> str:
     names = quote_all(columns)
-    grouped = f"SELECT FROM {quote_table(table)} GROUP BY {names} HAVING count(*) > 1"  # noqa: S608  its names are quoted
-    return f"SELECT count(*) FROM ({grouped}) AS repeated"
+    grouped = f"SELECT FROM {quote_table(table)} GROUP BY {names} HAVING count(*) > 1"
+    return f"SELECT count(*) FROM ({grouped}) AS repeated"  # noqa: S608  names are quoted
 
 
 def _varying(table: TableName, key: Sequence[str], weight: str) -> str:
-    grouped = (
-        f"SELECT FROM {quote_table(table)} GROUP BY {quote_all(key)}"  # noqa: S608  its names are quoted
-        f" HAVING count(DISTINCT {quote(weight)}) > 1"
-    )
-    return f"SELECT count(*) FROM ({grouped}) AS varying"
+    grouped = f"SELECT FROM {quote_table(table)} GROUP BY {quote_all(key)} HAVING count(DISTINCT {quote(weight)}) > 1"
+    return f"SELECT count(*) FROM ({grouped}) AS varying"  # noqa: S608  names are quoted
 
 
 def _weights(table: TableName, weight: str) -> str:
     w = f"{quote(weight)}::float8"
     valid = f"FILTER (WHERE {w} > 0 AND {w} < 'Infinity')"
     return (
-        f"SELECT count(*) AS rows, count(*) {valid} AS valid, avg({w}) {valid} AS mean, sum({w}) {valid} AS total,"  # noqa: S608  as above
+        f"SELECT count(*) AS rows, count(*) {valid} AS valid, avg({w}) {valid} AS mean, sum({w}) {valid} AS total,"  # noqa: S608  names are quoted
         f" 100 * (sum({w}) {valid}) ^ 2 / nullif((count(*) {valid}) * sum({w} * {w}) {valid}, 0) AS efficiency"
         f" FROM {quote_table(table)}"
     )

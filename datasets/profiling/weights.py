@@ -22,7 +22,7 @@ SURVEY_NAME: Final = re.compile(
     r"calibration|rake|raking|"
     r"raked|post|base|design|analysis|panel|respondent|household|grossing|projection|trimmed|normalised|normalized)_?"
     r"(weight|weighting|wght|wgt|wt)s?(_?[a-z0-9]+)?$"
-    r"|^wt(mec|int|saf|dr|ph|fin|supp|ssps)\w*$|wgtp?\b|wght|wgt_|tufnwgtp|llcpwt|weighting|weegfactor|wegingsfactor"
+    r"|^wt(mec|int|saf|dr|ph|fin|supp|ssps|ss)\w*$|wgtp?\b|wght|wgt_|tufnwgtp|llcpwt|weighting|weegfactor|wegingsfactor"
     r"|hochrechnung|^[ph]?h?hrf$|gewichtung|kalibrer|ponder|coef\w*_?(pond|extrap)|expansion|^fexp|"
     r"fac\w*_?(exp|elev|pond)"
     r"|(peso|poids|waga)_?(muestral|amostral|sondage|final|indiv|enq|analit|pop)"
@@ -34,7 +34,9 @@ OTHER_NAMES: Final = word_set(
     "agirlik ağırlık vaha váha "
     "вес 权重 ウェイト w"
 )
-GLUED_NAME: Final = re.compile(r"^[a-z]{0,6}(wt|weight|gewicht)\d{0,4}$")
+GLUED_NAME: Final = re.compile(
+    r"^[a-zäöü]{0,12}(wt|weight|gewicht)\d{0,4}$|^wt[a-z]{2,6}$|^fac(tor)?_[a-z]{2,4}$|^factor$"
+)
 COMMENT: Final = re.compile(
     r"\b(survey|sampling|sample|population|design|projection|raking|expansion|panel)[ -]*weight|"
     r"weight(ing|ed)?[ -]factor"
