@@ -59,16 +59,18 @@ PERSON_WORDS: Final = stems(
     "kunde benutzer befragte befragter teilnehmer proband mitglied nutzer utilisateur abonné abonne "
     "répondant repondant "
     "individu cliente usuario persona encuestado entrevistado paciente miembro respondente pessoa panelista utente "
-    "klant gebruiker deelnemer användare anvandare kund svarande pengguna pelanggan responden osoba klient kullanici"
+    "klant gebruiker deelnemer användare anvandare kund svarande pengguna pelanggan responden osoba klient kullanici "
+    "pid pidp hhidpn mergeid idno caseid persnr pnr xwaveid"
 )
 HOUSEHOLD_WORDS: Final = stems(
     "hh household haushalt foyer ménage menage hogar domicilio domicílio famille family hushåll"
 )
 EVENT_WORDS: Final = word_set(
     "event events date day time timestamp ts start started begin occurred viewed watched visited "
-    "ordered order purchase "
-    "purchased visit session played logged log served transaction rental payment booking datum dat zeit tag zeitpunkt "
-    "fecha dia día hora data jour heure horodatage dato tid tanggal datetime interview at on when seen"
+    "ordered order purchase purchased visit session "
+    "played logged log served transaction rental payment booking datum dat zeit tag zeitpunkt "
+    "fecha dia día hora data jour heure horodatage dato tid tanggal datetime interview at on when seen dt dttm tm "
+    "txn sale sold calendar stamp posted placed sent clicked"
 )
 BIRTH: Final = re.compile(r"(^|_)(birth|born|dob|geburt|geb|naiss|naci|nasc|bday|birthday)")
 BOOKKEEPING: Final = re.compile(
@@ -76,8 +78,10 @@ BOOKKEEPING: Final = re.compile(
     r"erstellt|geändert|geaendert|"
     r"aktualisiert|cree|créé|modifie|maj|actualiz|atualiz|criado|creado|last_)"
 )
+# of what came after, or of a person, a work, a contract: not of the event
 LATER: Final = re.compile(
-    r"(^|_)(end|ended|finish|return|returned|expir|due|valid|shipped|deliver|cancel|fin|ende|hasta|until)"
+    r"(^|_)(end|ended|finish|return|returned|expir|due|valid|shipped|deliver|cancel|fin|ende|hasta|until|releas|publish|"
+    r"hire|first|join|regist|signup|sign_up|enrol|install|launch|premier|air_?date|promis|schedul|plan|etl)"
 )
 PERIOD: Final = re.compile(
     r"(^|_)(month|week|period|quarter|year|wave|monat|woche|mois|semaine|mes|semana|periodo|période)"
@@ -87,6 +91,7 @@ BOOLEANS: Final = frozenset(
 )
 MOST_CLASSES: Final = 60
 LONG_TEXT: Final = 60
+LEAST_PERSONS: Final = 30
 TEXTUAL: Final = TEXTS | {"citext"}
 UNREAD: Final = frozenset({"json", "jsonb", "bytea", "xml", "tsvector"})
 
@@ -154,7 +159,7 @@ class Detection:
 def detect(tables: Sequence[FoundTable], facts: Facts) -> Detection:
     """Roles of all columns; without facts names and keys decide, and fewer roles are found."""
     keys = infer_keys(tables, facts)
-    weights = {name_of(table): found for table in tables if (found := read_weights(table, facts_of(table, facts)))}
+    weights = {name_of(table): found for table in tables if (found := _weights_of(table, keys, facts))}
     periods = tuple(_period_tables(tables, facts, keys, weights))
     persons = _find_persons(tables, facts, keys, weights, periods)
     reader = _Reader(tables, facts, keys, weights, periods, persons)
@@ -168,6 +173,24 @@ def detect(tables: Sequence[FoundTable], facts: Facts) -> Detection:
         dataset_type=_dataset_type(columns, tables, facts, persons),
         data_category=_data_category(columns, tables, facts, weights),
     )
+
+
+def _weights_of(table: FoundTable, keys: Sequence[InferredKey], facts: Facts) -> dict[str, WeightReading]:
+    """Without those that differ between rows of one person: what such a row weighs is not the person."""
+    known = facts_of(table, facts)
+    found = read_weights(table, known)
+    if any(_is_period(column, table) for column in table.columns):
+        return found
+    held = [known.columns.get(k.columns[0]) for k in keys if k.kind == FOREIGN and k.table == name_of(table)]
+    persons = min((each.distinct for each in held if each and each.distinct is not None), default=None)
+    if persons is None:
+        return found
+    return {name: reading for name, reading in found.items() if reading.sure or not _more(known, name, persons)}
+
+
+def _more(known: TableFacts, column: str, persons: int) -> bool:
+    distinct = known.columns[column].distinct if column in known.columns else None
+    return distinct is not None and distinct > persons * 1.1
 
 
 # ── persons ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,7 +325,20 @@ class _Reader:
             if persons.carried_by.get(name) == (column.name,):
                 reason = f"It refers to the persons of {persons.table[1]}."
                 return Finding(name, column.name, PERSON_KEY, round(persons.confidence * 0.95, 2), (reason,))
-        return self.design(table, column, known) or self.household(table, column)
+        design = self.design(table, column, known)
+        return design or self.repeated_person(table, column, known) or self.household(table, column)
+
+    def repeated_person(self, table: FoundTable, column: FoundColumn, known: TableFacts) -> Finding | None:
+        """The person of a row, where a table of weights has several rows a person."""
+        persons, distinct = self.persons, known.columns.get(column.name, ColumnFacts()).distinct
+        if persons is None or persons.key or name_of(table) != persons.table or distinct is None:
+            return None
+        if not stems_of(column.name) & PERSON_WORDS or distinct < LEAST_PERSONS:
+            return None
+        if plain_type(column.data_type) not in NUMBERS | TEXTUAL | {"uuid"}:
+            return None
+        reason = "It is named like the key of a person, who stands on several rows of the table with the weight."
+        return Finding(name_of(table), column.name, PERSON_KEY, 0.6, (reason,))
 
     def household(self, table: FoundTable, column: FoundColumn) -> Finding | None:
         if not (is_id_name(column.name) and stems_of(column.name) & HOUSEHOLD_WORDS):

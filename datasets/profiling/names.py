@@ -12,12 +12,12 @@ def word_set(words: str) -> frozenset[str]:
 
 
 ID_WORDS: Final = word_set(
-    "code fk guid id ident identifier idno key kennung no nr num numero number nummer pk seq seqn sk uid uuid"
+    "code fk guid id ident identifier idno key kennung no nr num numero number nummer pid pk seq seqn sk uid uuid"
 )
 # userid, respid, caseid, hhid: one word, its last letters say what it is
 GLUED_ID: Final = re.compile(
     r"^(user|cust|client|customer|resp|respondent|case|person|panel|panelist|member|patient|pat|subject|hh|household|"
-    r"sample|record|row|order|item|product|device|session|visit|event|student|hous|indiv|kunden|haushalts|per|p|u)"
+    r"sample|record|row|seq|order|item|product|device|session|visit|event|student|hous|indiv|kunden|haushalts|per)"
     r"(id|nr|no|num|key|code|uid)$"
 )
 SPLIT: Final = re.compile(r"[^\w]+|_+|(?<=[a-z0-9])(?=[A-Z])")

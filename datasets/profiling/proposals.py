@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from datasets.design import HOUSEHOLD, PROJECTED, LowBase, TableName
+from datasets.design import EVENT, HOUSEHOLD, PROJECTED, LowBase, TableName
 from datasets.design_checks import none_null, quote, quote_all, quote_table
 from datasets.design_document import plain_number
 from datasets.design_fit import plain_type
@@ -17,6 +17,7 @@ from datasets.profiling.detection import (
     EVENT_DATE,
     FLAG,
     HOUSEHOLD_KEY,
+    PERSON_KEY,
     PSU_ROLE,
     STRATUM_ROLE,
     Detection,
@@ -153,7 +154,7 @@ class _Writer:
             "table": ".".join(choice.table),
             "key": list(key),
             "weight": self.own_weight(choice),
-            "level": choice.reading.level,
+            "level": EVENT if self.repeats(choice.table) else choice.reading.level,
             "scale": plain_number(choice.reading.scale),
             "kind": choice.reading.kind,
             "strata": self.named(STRATUM_ROLE, choice.table),
@@ -178,6 +179,10 @@ class _Writer:
             (k.columns for k in self.detection.keys if k.kind != FOREIGN and k.table == table and len(k.columns) == 1),
             (),
         )
+
+    def repeats(self, table: TableName) -> bool:
+        """Whether persons stand on several rows, each with a weight of its own."""
+        return not self.key_of(table) and bool(self.detection.of_role(PERSON_KEY, table=table))
 
     def named(self, role: str, table: TableName) -> str | None:
         found = self.detection.of_role(role, table=table)
@@ -247,6 +252,8 @@ class _Writer:
         if persons is not None and persons.table == choice.table and persons.key:
             key = next(k for k in self.detection.keys if k.table == choice.table and k.columns == persons.key)
             yield key.reason
+        elif self.repeats(choice.table):
+            yield f"{choice.table[1]} has several rows a person, and each row its weight: a row is taken for an event."
         elif not self.key_of(choice.table):
             yield f"{choice.table[1]} has no key: each of its rows is taken for one {choice.reading.level}."
         for role in (STRATUM_ROLE, PSU_ROLE):
@@ -255,6 +262,8 @@ class _Writer:
 
     def questions(self, choice: _Choice, others: Sequence[_Choice]) -> Iterator[str]:
         reading = choice.reading
+        if self.repeats(choice.table):
+            yield "Persons stand on several rows: is there a table, or could there be a view, with one row a person?"
         if not reading.certain and reading.kind == PROJECTED:
             yield "How many people does a weight of 1 stand for: one, a thousand? The scale is a guess from the sum."
         if not reading.certain and reading.kind != PROJECTED:

@@ -18,24 +18,23 @@ from datasets.profiling.names import stems, stems_of, word_set, words_of
 
 # nothing else is called so
 SURVEY_NAME: Final = re.compile(
-    r"^_?(p|pw|f|d|an|hh|ps|psp|per|person|personal|final|fin|pop|samp|sample|sampling|survey|calib|"
-    r"calibration|rake|raking|"
-    r"raked|post|base|design|analysis|panel|respondent|household|grossing|projection|trimmed|normalised|normalized)_?"
-    r"(weight|weighting|wght|wgt|wt)s?(_?[a-z0-9]+)?$"
-    r"|^wt(mec|int|saf|dr|ph|fin|supp|ssps|ss)\w*$|wgtp?\b|wght|wgt_|tufnwgtp|llcpwt|weighting|weegfactor|wegingsfactor"
-    r"|hochrechnung|^[ph]?h?hrf$|gewichtung|kalibrer|ponder|coef\w*_?(pond|extrap)|expansion|^fexp|"
-    r"fac\w*_?(exp|elev|pond)"
-    r"|(peso|poids|waga)_?(muestral|amostral|sondage|final|indiv|enq|analit|pop)"
+    r"^_?(p|pw|f|d|an|hh|ps|psp|per|person|personal|final|fin|pop|samp|sample|sampling|survey|calib|calibration|rake|"
+    r"raking|raked|rim|post|base|design|analysis|panel|respondent|household|grossing|proj|projection|trimmed|normalised|"
+    r"normalized)_?(weight|weighting|wght|wgt|wt)s?(_?[a-z0-9]+)?$"
+    r"|^wt(mec|int|saf|dr|ph|fin|fa|supp|ss|ssps)\w*$|wgtp?\b|wght|wgt_|wgt\d|llcpwt|weighting|weegfactor|wegingsfactor"
+    r"|hochrechnung|^[ph]?h?hrf$|gewichtung|kalibrer|(^|_)ponder|(^|_)pondi[hi]|coef\w*_?(pond|extrap)|^fexp"
+    r"|fac\w*_?(exp|elev|pond)|fat\w*_?(de_)?expans|expansion_?(factor|weight|wt)|(proj\w*|universe|grossing)_?factor"
+    r"|(peso|poids|waga)_?(muestral|amostral|sondage|final|indiv|enq|analit|pop)|painokerroin"
     r"|(weight|gewicht)(s|ing)?_?(factor|faktor|norm\w*|proj\w*|pop\w*|sample|final|adj\w*|trim\w*|20\d\d|w\d+)"
 )
 # may weigh a body or a parcel as well
 OTHER_NAMES: Final = word_set(
-    "weight weights wt wgt gewicht gew poids peso pesos waga vikt vægt vaegt vekt paino bobot "
-    "agirlik ağırlık vaha váha "
-    "вес 权重 ウェイト w"
+    "weight weights weightvar weightvalue wt wts wtg wgt gewicht gew poids peso waga vikt vægt vaegt vekt paino bobot "
+    "agirlik ağırlık vaha váha pw pond lw xw weging redressement penimbang wfactor вес 权重 ウェイト w"
 )
 GLUED_NAME: Final = re.compile(
-    r"^[a-zäöü]{0,12}(wt|weight|gewicht)\d{0,4}$|^wt[a-z]{2,6}$|^fac(tor)?_[a-z]{2,4}$|^factor$"
+    r"^[a-zäöü]{0,12}(wt|weight)\d{0,4}$|^[a-zäöü]{0,20}gewicht\d{0,4}$|^wt[a-z]{2,6}$|^[a-z]\d{0,2}wt[a-z]{2,6}$"
+    r"|^fac(tor)?(_[a-z]{2,4})?$"
 )
 COMMENT: Final = re.compile(
     r"\b(survey|sampling|sample|population|design|projection|raking|expansion|panel)[ -]*weight|"
@@ -54,7 +53,7 @@ UNITS: Final = word_set(
 )
 # of a body, of goods, of a model
 NOT_OF_PERSONS: Final = re.compile(
-    r"^(body|birth|ship|gross|brut|tare$|dry$|wet$|cargo|freight|parcel|pack|item|product|vehic|truck|"
+    r"^(light|dead|heavy|paper|feather|class$|unit$|units$|body|birth|ship|gross|brut|tare$|dry$|wet$|cargo|freight|parcel|pack|item|product|vehic|truck|"
     r"k(oe|ö)rper|geburt|"
     r"versand|net$|neto|netto|corp|naiss|naci|badan|mass$|carat|font|portion|target|goal|ideal|lean|"
     r"fat$|loss|gain|max|min$|"
@@ -107,6 +106,7 @@ class WeightReading:
     scale: float = 1.0
     certain: bool = False
     level: str = PERSON
+    sure: bool = False  # name or comment leave no other meaning
 
 
 def read_weights(table: FoundTable, known: TableFacts) -> dict[str, WeightReading]:
@@ -153,6 +153,7 @@ def _read(table: FoundTable, column: FoundColumn, known: TableFacts) -> WeightRe
         scale=scale,
         certain=certain,
         level=level,
+        sure=sure,
     )
 
 

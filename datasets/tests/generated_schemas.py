@@ -331,6 +331,98 @@ class Maker:
         persons = Table("persons", columns, ("person_id",))
         return [homes, persons, self.events(persons, person, ("trips", "trip_date"))]
 
+    def interests(self) -> list[Table]:
+        """A panel whose persons have tags, portfolios and answers that weigh something too."""
+        tables = self.panel()
+        persons = tables[0]
+        key = persons.columns[0]
+        held = key.name if key.name != "id" else f"{persons.name.removesuffix('s')}_id"
+        rows = PERSONS * 3
+        tags = [
+            self.refers(held, rows, key, roles.PERSON_KEY),
+            self.choice(self.random.choice(["topic", "tag", "security"]), rows, ("Sport", "News", "Music", "Food")),
+            Column(
+                self.random.choice(["weight", "interest_weight", "relevance", "wt"]),
+                "double precision",
+                roles.MEASURE,
+                [round(self.random.lognormvariate(0, 0.8), 4) for _ in range(rows)],
+            ),
+        ]
+        answers = [
+            self.ids("option_id", 40, roles.IDENTIFIER, 1),
+            self.choice("label", 40, ("Yes", "No", "Maybe so", "Both")),
+            self.code("weight", 40, 5),
+        ]
+        return [*tables, Table("interests", tags), Table("answer_options", answers)]
+
+    def warehouse(self) -> list[Table]:
+        """Dimensions and facts, keys by name only, dates of other things beside those of the events."""
+        key_name, table = self.random.choice(
+            [
+                ("customer_key", "dim_customer"),
+                ("CustomerID", "DimCustomer"),
+                ("member_sk", "dim_member"),
+                ("sub_id", "subscriber"),
+            ]
+        )
+        key = self.ids(key_name, PERSONS, roles.PERSON_KEY, 10_000)
+        customers = [key, self.choice("Segment", PERSONS, ("Low", "Medium", "High"), roles.CATEGORY_ORDER)]
+        customers += [self.day("first_purchase_date", PERSONS, roles.OTHER_DATE), self.birth(PERSONS)]
+        employee = self.ids("employee_key", 20, roles.IDENTIFIER, 1)
+        when = self.random.choice(["dt", "sale_ts", "log_time", "txn_date", "calendar_day", "time_stamp"])
+        facts = [
+            self.refers(key_name, EVENTS, key, roles.PERSON_KEY),
+            self.refers("employee_key", EVENTS, employee, roles.IDENTIFIER),
+            self.day(self.random.choice(["release_date", "due_date", "valid_to"]), EVENTS, roles.OTHER_DATE),
+            self.day(when, EVENTS, roles.EVENT_DATE),
+            self.day("etl_loaded_at", EVENTS, roles.OTHER_DATE),
+            self.number("net_weight", EVENTS),
+            self.number("unit_price", EVENTS),
+        ]
+        return [
+            Table(table, customers),
+            Table("dim_employee", [employee, self.day("hired_on", 20, roles.OTHER_DATE)]),
+            Table("fact_sales", facts),
+        ]
+
+    def telephone_survey(self) -> list[Table]:
+        """As BRFSS is published: bodies in pounds and hundredths of kilograms beside the weight of the interview."""
+        rows = PERSONS * 2
+        pounds: Values = [self.random.randint(90, 320) for _ in range(rows)]
+        kilograms: Values = [int(str(value)) * 45 for value in pounds]
+        columns = [
+            self.ids("seqno", rows, roles.PERSON_KEY, 2_015_000_001),
+            self.weight(self.random.choice(["_llcpwt", "_finalwt", "x_llcpwt"]), rows),
+            Column("weight2", "integer", roles.MEASURE, pounds),
+            Column("wtkg3", "integer", roles.MEASURE, kilograms),
+            Column("_ststr", "integer", roles.STRATUM_ROLE, [self.random.randint(1, 25) for _ in range(rows)]),
+            self.day("idate", rows, roles.OTHER_DATE),
+            *self.demographics(rows),
+            *[self.code(f"genhlth{n}", rows) for n in range(1, 30)],
+        ]
+        return [Table("llcp", columns)]
+
+    def waves(self) -> list[Table]:
+        """Persons asked again and again, one row a wave."""
+        name, weight = self.random.choice(
+            [
+                ("pidp", "indscus_lw"),
+                ("pid", "phrf"),
+                ("person_id", "xwaveid_wt"),
+                ("mergeid", "cciw"),
+                ("hhidpn", "rwtresp"),
+            ]
+        )
+        rows = PERSONS * 3
+        columns = [
+            Column(name, "integer", roles.PERSON_KEY, [*range(1, PERSONS + 1)] * 3),
+            Column("wave", "smallint", roles.DIMENSION, [wave for wave in (1, 2, 3) for _ in range(PERSONS)]),
+            self.weight(weight, rows),
+            self.day("interview_date", rows, roles.OTHER_DATE),
+            *self.demographics(rows),
+        ]
+        return [Table("indresp", columns)]
+
     def totals(self) -> list[Table]:
         """What was added up before: no persons at all."""
         rows = 200
@@ -353,6 +445,10 @@ KINDS: Final[tuple[Callable[[Maker], list[Table]], ...]] = (
     Maker.panel,
     Maker.flat_survey,
     Maker.totals,
+    Maker.interests,
+    Maker.warehouse,
+    Maker.telephone_survey,
+    Maker.waves,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,11 @@ class Found:
 
 
 def without_comments(table: FoundTable) -> FoundTable:
-    columns = tuple(FoundColumn(c.position, c.name, c.data_type, c.nullable, "") for c in table.columns)
-    keys = {"primary_key": table.primary_key, "unique_keys": table.unique_keys, "foreign_keys": table.foreign_keys}
-    return FoundTable(table.schema, table.name, table.kind, "", table.row_estimate, 0, columns, **keys)
+    return replace(table, comment="", columns=tuple(replace(column, comment="") for column in table.columns))
 
 
 def without_keys(table: FoundTable) -> FoundTable:
-    return FoundTable(table.schema, table.name, table.kind, "", table.row_estimate, 0, table.columns)
+    return replace(table, primary_key=(), unique_keys=(), foreign_keys=())
 
 
 def look_at(dsn: str) -> Found:
