@@ -162,7 +162,8 @@ def detect(tables: Sequence[FoundTable], facts: Facts) -> Detection:
     weights = {name_of(table): found for table in tables if (found := _weights_of(table, keys, facts))}
     periods = tuple(_period_tables(tables, facts, keys, weights))
     persons = _find_persons(tables, facts, keys, weights, periods)
-    reader = _Reader(tables, facts, keys, weights, periods, persons)
+    held = frozenset((key.table, key.columns[0]) for key in keys if len(key.columns) == 1)
+    reader = _Reader(tables, facts, keys, weights, periods, persons, held)
     columns = tuple(finding for table in tables for finding in reader.table(table))
     return Detection(
         columns=columns,
@@ -179,7 +180,7 @@ def _weights_of(table: FoundTable, keys: Sequence[InferredKey], facts: Facts) ->
     """Without those that differ between rows of one person: what such a row weighs is not the person."""
     known = facts_of(table, facts)
     found = read_weights(table, known)
-    if any(_is_period(column, table) for column in table.columns):
+    if not found or any(_is_period(column, table) for column in table.columns):
         return found
     held = [known.columns.get(k.columns[0]) for k in keys if k.kind == FOREIGN and k.table == name_of(table)]
     persons = min((each.distinct for each in held if each and each.distinct is not None), default=None)
@@ -301,6 +302,7 @@ class _Reader:
     weights: Mapping[TableName, Mapping[str, WeightReading]]
     periods: Sequence[PeriodTable]
     persons: PersonUnit | None
+    held: frozenset[tuple[TableName, str]]  # columns that are a key, or refer to one
 
     def table(self, table: FoundTable) -> tuple[Finding, ...]:
         known = facts_of(table, self.facts)
@@ -398,12 +400,9 @@ class _Reader:
 
     # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────
     def plain(self, table: FoundTable, column: FoundColumn, found: ColumnFacts, rows: int | None) -> Finding:
-        made = _plain_role(column, found, rows, self.is_key(table, column))
+        made = _plain_role(column, found, rows, (name_of(table), column.name) in self.held)
         role, confidence, reason, order = made
         return Finding(name_of(table), column.name, role, confidence, (reason,), order)
-
-    def is_key(self, table: FoundTable, column: FoundColumn) -> bool:
-        return any(key.table == name_of(table) and key.columns == (column.name,) for key in self.keys)
 
 
 Plain = tuple[str, float, str, tuple[str, ...]]  # role, confidence, reason, order

@@ -5,7 +5,8 @@ Rows are not looked at here: `containment_sql` is the statement that does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,9 +50,10 @@ class InferredKey:
 
 
 def infer_keys(tables: Sequence[FoundTable], facts: Facts) -> tuple[InferredKey, ...]:
-    """Primary keys, at most one a table, then foreign keys; linear in columns times tables with a key."""
+    """Primary keys, at most one a table, then foreign keys; cost grows with columns times targets named alike."""
     primary = tuple(key for table in tables if (key := _primary_key(table, facts_of(table, facts))))
-    foreign = [key for table in tables for key in _foreign_keys(table, tables, primary, facts)]
+    targets = _Targets.of(tables, primary)
+    foreign = [key for table in tables for key in _foreign_keys(table, targets, facts)]
     return (*primary, *foreign)
 
 
@@ -113,9 +115,35 @@ def _may_be_key(column: FoundColumn) -> bool:
 
 
 # ── foreign keys ─────────────────────────────────────────────────────────────────────────────────────────────
-def _foreign_keys(
-    table: FoundTable, tables: Sequence[FoundTable], primary: Sequence[InferredKey], facts: Facts
-) -> Iterator[InferredKey]:
+Target = tuple[FoundTable, InferredKey]
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """Tables with a key of one column, by the words of their names and by the key's."""
+
+    by_word: Mapping[str, Sequence[Target]]
+    by_key: Mapping[str, Sequence[Target]]
+
+    @classmethod
+    def of(cls, tables: Sequence[FoundTable], primary: Sequence[InferredKey]) -> _Targets:
+        by_name = {name_of(table): table for table in tables}
+        by_word, by_key = defaultdict(list), defaultdict(list)
+        for key in primary:
+            if len(key.columns) == 1:
+                table = by_name[key.table]
+                by_key[key.columns[0].lower()].append((table, key))
+                for word in {stem(word) for word in words_of(table.name)}:
+                    by_word[word].append((table, key))
+        return cls(by_word, by_key)
+
+    def near(self, column: str) -> Iterable[Target]:
+        words = base_of(column) if is_id_name(column) else ()
+        found = [target for word in words for target in self.by_word.get(word, ())]
+        return {key.table: (table, key) for table, key in (*found, *self.by_key.get(column.lower(), ()))}.values()
+
+
+def _foreign_keys(table: FoundTable, targets: _Targets, facts: Facts) -> Iterator[InferredKey]:
     declared = {key.columns for key in table.foreign_keys}
     for key in table.foreign_keys:
         reason = f"{table.name} declares that it refers to {key.references_table}."
@@ -130,12 +158,11 @@ def _foreign_keys(
             referenced=key.references_columns,
         )
     taken = {column for columns in declared if len(columns) == 1 for column in columns}
-    by_name = {name_of(other): other for other in tables}
-    targets = [(by_name[key.table], key) for key in primary if len(key.columns) == 1 and key.table != name_of(table)]
     for column in table.columns:
         if column.name in taken or not _may_be_key(column):
             continue
-        guesses = [guess for other, key in targets if (guess := _reference(table, column, other, key, facts))]
+        near = [target for target in targets.near(column.name) if target[1].table != name_of(table)]
+        guesses = [guess for other, key in near if (guess := _reference(table, column, other, key, facts))]
         best = max(guesses, key=lambda guess: guess.confidence, default=None)
         # two targets that are as likely are none
         if best is not None and [guess.confidence for guess in guesses].count(best.confidence) == 1:
@@ -173,7 +200,7 @@ def _reference(
 def _likeness(column: str, table: str, key: str) -> tuple[float, str] | None:
     """How much a name speaks for a reference to this key of that table, and why."""
     base, words = base_of(column), tuple(stem(word) for word in words_of(table))
-    if not base or not (is_id_name(column) or column.lower() == key.lower()):
+    if not base:
         return None
     named = words[-len(base) :] == base or (len(base) == 1 and base[0] in words)
     plain = not base_of(key) or base_of(key) == base

@@ -53,7 +53,7 @@ UNITS: Final = word_set(
 )
 # of a body, of goods, of a model
 NOT_OF_PERSONS: Final = re.compile(
-    r"^(light|dead|heavy|paper|feather|class$|unit$|units$|body|birth|ship|gross|brut|tare$|dry$|wet$|cargo|freight|parcel|pack|item|product|vehic|truck|"
+    r"^(light|dead|heavy|paper|feather|class$|unit$|units$|body|birth|ship|gross$|brut|tare$|dry$|wet$|cargo|freight|parcel|pack|item|product|vehic|truck|"
     r"k(oe|ö)rper|geburt|"
     r"versand|net$|neto|netto|corp|naiss|naci|badan|mass$|carat|font|portion|target|goal|ideal|lean|"
     r"fat$|loss|gain|max|min$|"

@@ -509,6 +509,51 @@ def test_no_order_is_made_up(values: tuple[str, ...]) -> None:
     assert natural_order(values) is None
 
 
+# ── names of weights ─────────────────────────────────────────────────────────────────────────────────────────
+PUBLISHED = (
+    "dweight pspwght anweight wtssall wtssps _llcpwt wtfa_a pwsswgt hwhhwgt pwgtp wgtp perwt hhwt "
+    "asecwt wtfinl tufnwgtp "
+    "phrf hhrf pwt22 wt_int a_indscus_xw b_hhdenus_xw fac_tri factor_hog withinwt combinwt w_weight weight_w112 "
+    "wgt2017_2019 perwt19f w_fstuwt totwgt wghtpew gswgt1 hhweight wgt_pop samplingweight final_wt popweight pondera "
+    "pondih coefpond poids_indiv ponderateur peso_pess fator_de_expansao hochrechnung bevoelkerungsgewicht weegfactor "
+    "kalibreringsvikt waga_analityczna painokerroin bobot penimbang agirlik rim_weight "
+    "projection_factor grossing_factor"
+)
+OF_BODIES = (
+    "weight wt weight_kg body_weight bmxwt wtkg3 weight2 bodyweight weightlbs birthwgt birthweight "
+    "birthwt wt_lb gewicht "
+    "peso poids koerpergewicht currentwt weightgain hwt"
+)
+OF_GOODS = (
+    "weight wt gross_wt net_weight shipping_weight gewicht nettogewicht peso peso_neto poids paperweight weight_class"
+)
+
+
+def named(name: str, mean: float, spread: float, *, among: str = "sex age region", of: str = "survey") -> bool:
+    """Whether a column of this name is taken for a weight, spread evenly around its mean."""
+    shares = {share: str(mean * (1 + spread * (2 * share - 1)) + 0.25) for share in (0.0, *QUANTILES, 1.0)}
+    low, high = shares.pop(0.0), shares.pop(1.0)
+    found = ColumnFacts(SAMPLE, null_share=0.0, distinct=900, minimum=low, maximum=high, quantiles=shares)
+    columns = [column(other, "double precision", place) for place, other in enumerate((name, *among.split()), 1)]
+    facts = {("public", of): TableFacts(rows=1000, columns={name: found})}
+    return bool(detect([table(of, *columns, rows=1000)], facts).of_role(WEIGHT))
+
+
+@pytest.mark.parametrize("name", PUBLISHED.split())
+def test_weights_of_published_surveys_are_known(name: str) -> None:
+    assert named(name, 3_000, 0.9)
+
+
+@pytest.mark.parametrize("name", OF_BODIES.split())
+def test_what_bodies_weigh_is_no_weight(name: str) -> None:
+    assert not named(name, 75, 0.4)
+
+
+@pytest.mark.parametrize("name", OF_GOODS.split())
+def test_what_goods_weigh_is_no_weight(name: str) -> None:
+    assert not named(name, 400, 0.95, among="sku price height", of="products")
+
+
 # ── generated ────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("role", [WEIGHT, PERSON_KEY, EVENT_DATE])
 def test_roles_are_found_in_generated_schemas(role: str) -> None:
