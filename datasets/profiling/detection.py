@@ -91,6 +91,7 @@ BOOLEANS: Final = frozenset(
 )
 MOST_CLASSES: Final = 60
 LONG_TEXT: Final = 60
+DESIGN_WORDS: Final = {STRATUM_ROLE: "stratum", PSU_ROLE: "primary sampling unit"}
 LEAST_PERSONS: Final = 30
 TEXTUAL: Final = TEXTS | {"citext"}
 UNREAD: Final = frozenset({"json", "jsonb", "bytea", "xml", "tsvector"})
@@ -360,10 +361,10 @@ class _Reader:
             return None
         for role, sure, other in ((STRATUM_ROLE, STRATUM, STRATUM_BESIDE), (PSU_ROLE, PSU, PSU_BESIDE)):
             if sure.match(lowered) and (beside or persons or lowered.startswith("sdmv")):
-                reasons = (f"It is a name of a {role} of samples.", "Its values are few for its rows.")
+                reasons = (f"It is a name of a {DESIGN_WORDS[role]} of samples.", "Its values are few for its rows.")
                 return Finding(name, column.name, role, 0.9 if beside else 0.65, reasons[: 2 if found.distinct else 1])
             if other.match(lowered) and beside:
-                reason = f"Beside a weight its name means a {role} of a sample."
+                reason = f"Beside a weight its name means a {DESIGN_WORDS[role]} of a sample."
                 return Finding(name, column.name, role, 0.7, (reason,))
         return None
 

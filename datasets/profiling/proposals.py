@@ -32,6 +32,7 @@ from datasets.profiling.weights import WeightReading
 Document = dict[str, Any]  # Any: JSON
 ATTRIBUTES: Final = (DIMENSION, CATEGORY_ORDER, FLAG)
 LOW: Final = LowBase()
+UNSURE: Final = 0.8  # kind and scale were told from the distribution alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ def propose_design(detection: Detection, tables: Sequence[FoundTable], facts: Fa
         return None
     writer = _Writer(detection, {name_of(table): table for table in tables}, facts)
     choices = sorted(writer.choices(), key=lambda choice: -choice.rank)
-    best, others = choices[0], choices[1:]
+    best = choices[0]
+    household = writer.household(best)
+    placed = household and (household["table"], household["weight"])
+    others = [each for each in choices[1:] if (".".join(each.table), each.weight) != placed]
     return Proposal(
         document=writer.document(best),
         confidence=best.confidence,
@@ -116,7 +120,8 @@ class _Choice:
 
     @property
     def confidence(self) -> float:
-        return self.reading.confidence
+        """Of the whole design: what a weight counts may be wrong though it is one."""
+        return round(self.reading.confidence * (1 if self.reading.certain else UNSURE), 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +244,8 @@ class _Writer:
                 key = self.household_key(name)
                 if reading.level == HOUSEHOLD and key:
                     held = _Choice(name, column, reading, "", 0.0)
-                    return {**self.unit(held), "key": [key], "attributes": [], "carried_by": {}}
+                    carried = {} if name == choice.table else self.unit(held)["carried_by"]
+                    return {**self.unit(held), "key": [key], "attributes": [], "carried_by": carried}
         return None
 
     def household_key(self, table: TableName) -> str | None:
@@ -264,6 +270,8 @@ class _Writer:
         reading = choice.reading
         if self.repeats(choice.table):
             yield "Persons stand on several rows: is there a table, or could there be a view, with one row a person?"
+        elif not self.key_of(choice.table):
+            yield f"{choice.table[1]} has no key: is each of its rows one {reading.level}?"
         if not reading.certain and reading.kind == PROJECTED:
             yield "How many people does a weight of 1 stand for: one, a thousand? The scale is a guess from the sum."
         if not reading.certain and reading.kind != PROJECTED:

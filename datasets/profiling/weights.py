@@ -201,7 +201,7 @@ def _by_values(values: Distribution, rows: int | None, *, sure: bool) -> tuple[f
         reasons.append("Its mean is about 1.")
     elif mean >= 5 and rows and not looks_like_body:
         told += 0.1
-        reasons.append(f"Its sum is about {mean:,.0f} times the rows.")
+        reasons.append(f"Its mean is about {mean:,.0f}, far above 1.")
     elif mean < 0.3:
         told -= 0.3
         reasons.append("Its mean is far below 1.")

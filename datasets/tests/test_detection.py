@@ -238,6 +238,36 @@ def test_checks_run_and_find_no_fault_in_the_panel(demos: dict[str, Found]) -> N
     assert {"one_row_per_unit", "one_weight_per_unit", "orphans_of_public.panel_events"} <= counts.keys()
 
 
+def test_panel_with_weights_by_month_alone_has_them_as_its_design(demos: dict[str, Found]) -> None:
+    panel = demos["panel_in"]
+    users = tuple(
+        replace(each, columns=tuple(c for c in each.columns if (each.name, c.name) != ("panel_users", "weight")))
+        for each in panel.tables
+    )
+
+    proposal = proposed(Found(panel.dsn, users, panel.facts))
+
+    assert decided(proposal.document) == {**decided(shipped("panel_in_monthly")), "weight": None}
+    assert {check.name for check in proposal.checks} >= {"one_weight_per_unit_and_period"}
+    assert all(ask(panel.dsn, each.sql)[0][0] == 0 for each in proposal.checks if each.name != "weights")
+
+
+def test_facts_without_values_of_persons_suffice(demos: dict[str, Found]) -> None:
+    panel = demos["panel_in"]
+    withheld = {
+        name: replace(
+            known,
+            columns={
+                column: found.without_values() if column == "user_id" else found
+                for column, found in known.columns.items()
+            },
+        )
+        for name, known in panel.facts.items()
+    }
+
+    assert decided(proposed(Found(panel.dsn, panel.tables, withheld)).document) == decided(shipped("panel_in"))
+
+
 def test_roles_of_the_panel(demos: dict[str, Found]) -> None:
     detection = demos["panel_in"].detection
 
@@ -388,6 +418,26 @@ def test_two_weights_of_one_table_are_alternatives(make_database: MakeDatabase, 
 
     assert sorted(weights) == ["wgt_design", "wgt_final"]
     assert any("Several columns look like weights" in question for question in proposal.questions)
+
+
+def test_households_and_persons_with_weights_of_their_own_are_two_units() -> None:
+    schemas = [each for each in generate(60, seed=3_000) if each.name.startswith("households")]
+
+    for schema in schemas:
+        proposal = propose_design(detect(schema.tables, schema.facts), schema.tables, schema.facts)
+        assert proposal is not None
+        assert [unit["level"] for unit in proposal.document["units"]] == ["person", "household"]
+        assert proposal.alternatives == ()
+
+
+def test_persons_on_several_rows_are_asked_about() -> None:
+    (schema, *_) = [each for each in generate(60, seed=3_000) if each.name.startswith("waves")]
+
+    proposal = propose_design(detect(schema.tables, schema.facts), schema.tables, schema.facts)
+
+    assert proposal is not None
+    assert [(unit["key"], unit["level"]) for unit in proposal.document["units"]] == [([], "event")]
+    assert proposal.questions[0].startswith("Persons stand on several rows")
 
 
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────────────────────
