@@ -24,8 +24,8 @@ def _words(text: str) -> frozenset[str]:
 # the first kind whose phrase is found wins: `email_address` is no address
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "email": _phrases("""
-        email, e mail, eml, mail address, mail id, mail addr, =mail, correo, correo electronico, courriel, adresse
-        mel, =mel, epost, indirizzo mail, posta elettronica, почта, эл почта, 邮箱, メール, ईमेल"""),
+        email, e mail, eml, mail address, mail id, mail addr, =mail, correo, correo electronico, courriel,
+        adresse mel, =mel, epost, indirizzo mail, posta elettronica, почта, эл почта, 邮箱, メール, ईमेल"""),
     "ip": _phrases("""
         ip address, ip addr, ipaddr, =ip, ipv4, ipv6, client ip, remote ip, remote addr, source ip, src ip, last ip,
         login ip, x forwarded for, adresse ip, direccion ip"""),
@@ -33,8 +33,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "imei": _phrases("imei"),
     "device_id": _phrases("""
         advertising id, advertiser id, ad id, adid, gaid, aaid, idfa, idfv, =ifa, =maid, rida, tifa, device id,
-        deviceid, device uuid, device udid, udid, android id, vendor id for advertisers, device fingerprint, push
-        token, device token, geraete id"""),
+        deviceid, device uuid, device udid, udid, android id, vendor id for advertisers, device fingerprint,
+        push token, device token, geraete id"""),
     "aadhaar": _phrases("aadhaar, aadhar, adhaar, aadhaar no, uidai, =uid no, आधार"),
     "pan": _phrases("=pan, pan no, pan number, pan card, pancard, permanent account number"),
     "ssn": _phrases("ssn, social security, social security number, soc sec, socsec"),
@@ -42,33 +42,33 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "iban": _phrases("iban, bank account iban, =kontonummer"),
     "card": _phrases("""
         credit card, card number, card no, card num, cc number, cc num, cc no, debit card, ccnum, =cc, pan masked,
-        kreditkarte, kartennummer, kreditkartennummer, numero tarjeta, tarjeta credito, carte bancaire, numero carte,
-        numero cartao, cartao credito"""),
+        kreditkarte, kartennummer, kreditkartennummer, numero tarjeta, tarjeta credito, carte bancaire,
+        numero carte, numero cartao, cartao credito"""),
     "passport": _phrases("""
-        passport, passport no, passport number, reisepass, passnummer, passeport, pasaporte, passaporto, passaporte,
-        паспорт, 护照"""),
+        passport, passport no, passport number, reisepass, reisepassnummer, passnummer, passeport, pasaporte,
+        passaporto, passaporte, паспорт, 护照"""),
     "national_id": _phrases("""
-        national id, national identity, nationalid, citizen id, identity number, id card, id number, idcard, voter id,
-        epic no, driving license, driving licence, drivers license, driver license, dl no, license no, tax id, tax
-        number, taxpayer id, tfn, =sin, social insurance, nhs number, nhs no, cpf, =dni, =nie, =nif, curp, =rut,
-        cedula, =nir, insee, numero securite sociale, num secu, codice fiscale, =cf, pesel, personnummer, =bsn,
-        burgerservicenummer, steuer id, steuernummer, ausweisnummer, personalausweis, tc kimlik, kimlik no, =rrn,
-        =nik, cnic, nric, cnp, rodne cislo, hetu, =cpr, fodselsnummer, rijksregisternummer, sozialversicherungsnummer,
-        svnr, egn, 身份证, 身份证号, 주민등록번호, =инн, снилс"""),
+        national id, national identity, nationalid, citizen id, identity number, id card, id number, idcard,
+        voter id, epic no, driving license, driving licence, drivers license, driver license, dl no, license no,
+        tax id, tax number, taxpayer id, tfn, =sin, social insurance, nhs number, nhs no, cpf, =dni, =nie, =nif,
+        curp, =rut, cedula, =nir, insee, numero securite sociale, num secu, codice fiscale, =cf, pesel,
+        personnummer, =bsn, burgerservicenummer, steuer id, steuernummer, ausweisnummer, personalausweis, tc kimlik,
+        kimlik no, =rrn, =nik, cnic, nric, cnp, rodne cislo, hetu, =cpr, fodselsnummer, rijksregisternummer,
+        sozialversicherungsnummer, svnr, egn, 身份证, 身份证号, 주민등록번호, =инн, снилс"""),
     "phone": _phrases("""
-        phone, telephone, =tel, tel no, telno, tel number, tel num, =ph, ph no, phno, mobile, =mob, mob no, mobno, mob
-        num, mobile no, msisdn, =cell, cell no, cell phone, cellphone, contact no, contact number, contact num,
+        phone, telephone, =tel, tel no, telno, tel number, tel num, =ph, ph no, phno, mobile, =mob, mob no, mobno,
+        mob num, mobile no, msisdn, =cell, cell no, cell phone, cellphone, contact no, contact number, contact num,
         whatsapp, =fax, fax no, telefon, telefonnummer, handy, handynummer, mobilnummer, telefono, movil, celular,
-        cellulare, telefone, portable, =gsm, numero portable, телефон, 手机, 手机号, 电话, 電話番号, 전화번호,
-        मोबाइल"""),
+        cellulare, telefone, portable, =gsm, numero portable, телефон, 手机, 手机号, 电话, 電話番号,
+        전화번호, मोबाइल"""),
     "birth_date": _phrases("""
         dob, birth date, birthdate, date of birth, birthday, bday, birth dt, born on, born at, date born, =born,
         geburtsdatum, geb datum, gebdat, geburtstag, date naissance, date de naissance, naissance, fecha nacimiento,
         fecha de nacimiento, fec nac, data nascimento, data de nascimento, dt nasc, data nascita, data di nascita,
         geboortedatum, fodselsdato, data urodzenia, dogum tarihi, дата рождения, 生日, 出生日期, 生年月日"""),
     "postal_code": _phrases("""
-        postal code, post code, postcode, zip, zip code, zipcode, pin code, pincode, =pin, plz, postleitzahl, code
-        postal, =cp, codigo postal, cod postal, =cep, =cap, postnummer, kod pocztowy, почтовый индекс,
+        postal code, post code, postcode, zip, zip code, zipcode, pin code, pincode, =pin, plz, postleitzahl,
+        code postal, =cp, codigo postal, cod postal, =cep, =cap, postnummer, kod pocztowy, почтовый индекс,
         邮编, 郵便番号"""),
     "coordinates": _phrases("""
         lat, latitude, lon, lng, =long, longitude, latlng, lat lng, latlon, lat lon, lat long, geo point, geopoint,
@@ -77,25 +77,25 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "place": _phrases("=location, =geo, =position, =loc, =point, =ubicacion, =standort"),
     "address": _phrases("""
         address, addr, =add, address line, street, street name, street address, residence, adresse, anschrift,
-        strasse, str hausnr, rue, direccion, domicilio, calle, endereco, logradouro, indirizzo, via residenza, adres,
-        adresa, ulica, адрес, 地址, 住所, 주소, पता"""),
+        strasse, str hausnr, rue, direccion, domicilio, calle, endereco, logradouro, indirizzo, via residenza,
+        adres, adresa, ulica, адрес, 地址, 住所, 주소, पता"""),
     "name": _phrases("""
-        first nm, last nm, full nm, cust nm,
-        first name, last name, full name, given name, family name, middle name, maiden name, second name, surname, sur
-        name, fname, lname, mname, fullname, forename, legal name, person name, customer name, cust name, client name,
-        patient name, employee name, emp name, contact name, contact person, respondent name, student name, father
-        name, fathers name, mother name, mothers name, spouse name, husband name, wife name, nominee, nominee name,
-        holder name, cardholder, card holder, card holder name, owner name, member name, passenger name, guest name,
-        driver name, doctor name, agent name, recipient name, sender name, author name, beneficiary name, applicant
-        name, vorname, nachname, familienname, geburtsname, prenom, nom famille, nom de famille, nom complet, nom
-        client, nom naissance, apellido, apellidos, primer nombre, nombre completo, nombre cliente, nome completo,
-        nome cliente, sobrenome, primeiro nome, cognome, voornaam, achternaam, fornavn, etternavn, efternamn, fornamn,
-        imie, nazwisko, jmeno, prijmeni, soyad, soyadi, фамилия, имя, отчество, фио, 姓名, 氏名, 이름, नाम"""),
+        first nm, last nm, full nm, cust nm, first name, last name, full name, given name, family name, middle name,
+        maiden name, second name, surname, sur name, fname, lname, mname, fullname, forename, legal name,
+        person name, customer name, cust name, client name, patient name, employee name, emp name, contact name,
+        contact person, respondent name, student name, father name, fathers name, mother name, mothers name,
+        spouse name, husband name, wife name, nominee, nominee name, holder name, cardholder, card holder,
+        card holder name, owner name, member name, passenger name, guest name, driver name, doctor name, agent name,
+        recipient name, sender name, author name, beneficiary name, applicant name, vorname, nachname, familienname,
+        geburtsname, prenom, nom famille, nom de famille, nom complet, nom client, nom naissance, apellido,
+        apellidos, primer nombre, nombre completo, nombre cliente, nome completo, nome cliente, sobrenome,
+        primeiro nome, cognome, voornaam, achternaam, fornavn, etternavn, efternamn, fornamn, imie, nazwisko, jmeno,
+        prijmeni, soyad, soyadi, фамилия, имя, отчество, фио, 姓名, 氏名, 이름, नाम"""),
     # also what products and places are called: the values must have people's names among them
     "bare_name": _phrases("=name, =nom, =nome, =nombre, =nombres, =naam, =navn, =namn, display name, =ad, =isim"),
     "username": _phrases("""
-        username, user name, login, login name, nickname, nick name, screen name, user handle, benutzername, usuario,
-        identifiant, twitter handle, instagram handle, skype, telegram id"""),
+        username, user name, login, login name, nickname, nick name, screen name, user handle, benutzername,
+        usuario, identifiant, twitter handle, instagram handle, skype, telegram id"""),
     "free_text": _phrases("""
         comment, comments, note, notes, remark, remarks, feedback, message, msg text, message text, message body,
         body, review text, review, complaint, bio, about me, verbatim, free text, freetext, open end, open ended,
@@ -118,7 +118,7 @@ WHOSE: Final = _words("""
 ABOUT_IT: Final = _words("""
     allowed at attempts available blocked bounce bounced campaign category changed check checked clicks code color
     consent count country created date days domain domains done dummy enabled error exists failed flag format
-    frequency group has hash hashed id ids is kind label language last length list max min model n needed notification
+    frequency group has hash hashed id ids is kind label language length list max min model n needed notification
     notifications opened opt optin optout os pct percent preference price provider queue quality rank rate ratio
     reason required score send sent size source state status subject subscribed template tests time total type types
     unit updated usage validated verified version views visible was with year month quarter age app carrier operator
@@ -142,7 +142,7 @@ THINGS: Final = ABOUT_OTHERS | _words("""
     abstract caption content definition description error exception headline instruction instructions log plot prompt
     recipe sql stack statement summary synopsis terms title trace tooltip
     """)
-SPOKEN_OF_ITSELF: Final = frozenset({"postal_code", "free_text", "coordinates", "ip", "birth_date"})
+DEVICES: Final = frozenset({"device_id", "imei", "ip", "mac"})
 
 
 def find_named(name: str) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def split_words(name: str) -> tuple[str, ...]:
 
 def _fold(word: str) -> str:
     if not word.isascii():
-        word = word.replace("ß", "ss").replace("ø", "o").replace("ł", "l").replace("Ł", "l")
+        word = word.replace("ß", "ss").replace("ø", "o").replace("ł", "l").replace("Ł", "l").replace("ı", "i")
         decomposed = unicodedata.normalize("NFKD", word) if re.search(r"[À-ɏ]", word) else word
         word = "".join(letter for letter in decomposed if not "\u0300" <= letter <= "\u036f")
     word = word.lower()
@@ -196,8 +196,8 @@ def _fits(kind: str, rest: set[str], alone: bool) -> bool:
         return rest <= WHOSE
     if kind == "email":
         rest = rest - {"id", "ids"}  # `email_id` is what India calls an e-mail address
-    about = ABOUT_IT - {"last", "date"} if kind in SPOKEN_OF_ITSELF else ABOUT_IT - {"last"}
-    return not rest & (about | ABOUT_OTHERS)
+    others = ABOUT_OTHERS - {"device"} if kind in DEVICES else ABOUT_OTHERS
+    return not rest & (ABOUT_IT | others)
 
 
 @cache

@@ -6,7 +6,6 @@ Checksums and lengths are python-stdnum's, those of telephone numbers phonenumbe
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -73,6 +72,7 @@ DATES: Final = (
     re.compile(r"(?P<month>\d\d?)[-/.](?P<day>\d\d?)[-/.](?P<year>\d{4})"),
 )
 OLDEST: Final = 1890
+LATEST: Final = 2100
 DENSE: Final = 1000  # the mean gap of keys at most
 WORD: Final = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:['’-][^\W\d_]+)*\.?")
 PARTICLES: Final = _words("al bin d' da das de del della den der di do dos du e el ibn la le o' of st van von y")
@@ -227,7 +227,7 @@ def _is_date(found: re.Match[str] | None) -> bool:
         day = date(int(found["year"]), int(found["month"]), int(found["day"]))
     except ValueError:
         return False
-    return day.year >= OLDEST and day <= date.today()
+    return OLDEST <= day.year <= LATEST
 
 
 def is_address(text: str) -> bool:
@@ -317,10 +317,9 @@ def are_numbers_of_things(texts: Sequence[str]) -> bool:
     numbers = [int(text) for text in digits]
     ordered = sorted(set(numbers))
     dense = ordered[-1] - ordered[0] <= DENSE * len(ordered)
-    rising = len(numbers) > 5 and all(one < other for one, other in itertools.pairwise(numbers))
     moments = all(10**9 <= number < 2 * 10**9 or 10**12 <= number < 2 * 10**12 for number in numbers)
     products = sum(map(_is_product_code, digits)) >= 0.8 * len(digits)
-    return dense or rising or moments or products
+    return dense or moments or products
 
 
 def _is_product_code(text: str) -> bool:
