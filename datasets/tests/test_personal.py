@@ -169,6 +169,10 @@ def test_finds_people_who_are_keys_of_json() -> None:
     assert starts_as(found) == "hidden"
 
 
+def test_finds_json_in_a_column_of_texts() -> None:
+    assert starts_as(find("raw", in_json(mobileNo=Maker.mobile_in))) == "hidden"
+
+
 def test_finds_strings_in_json_arrays() -> None:
     assert starts_as(find("seen", lambda m: json.dumps([m.email(), m.email()]), "json")) == "hidden"
 
@@ -229,8 +233,8 @@ def test_reads_names_of_any_style(name: str, kind: str | None) -> None:
 
 
 def test_splits_names_into_words() -> None:
-    assert split_words("custEmailID2") == ("cust", "email", "id")
-    assert split_words("CUST_EMAIL_ID") == ("cust", "email", "id")
+    assert split_words("custEmailID2") == ("customer", "email", "id")
+    assert split_words("CUST_EMAIL_ID") == ("customer", "email", "id")
     assert split_words("IPAddress") == ("ip", "address")
 
 
