@@ -134,6 +134,7 @@ DIGITS: Final = frozenset[Family]({"number", "text"})
 
 ARRAY_ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"]+)')
 JSON_PAIR: Final = re.compile(r'"((?:[^"\\]|\\.){1,80})"\s*(?::|=>)\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d[\d.]*)(?=[,\s}\]]))')
+JSON_START: Final = re.compile(r'\{\s*"|\[\s*["{]')
 JSON_KEY: Final = re.compile(r'"((?:[^"\\]|\\.){1,80})"\s*(?::|=>)')
 JSON_TEXT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\s*(?::|=>))')
 
@@ -170,7 +171,7 @@ def find_personal(column: FoundColumn, values: Sequence[str | None]) -> Personal
     known = [value.strip() for value in values if value and value.strip()][:MOST_VALUES]
     if data_type.endswith("[]"):
         known = [element for value in known for element in _split_array(value)][:MOST_VALUES]
-    if family == "json":
+    if family == "json" or (family == "text" and _is_json(known)):
         return _find_in_json(column, known)
     if family == "number":
         known = [re.sub(r"\.0+$", "", value) for value in known]
@@ -184,6 +185,11 @@ def _likeliest(found: Iterable[Personal | None]) -> Personal | None:
         key=lambda personal: (is_to_be_hidden(personal), personal.confidence),
         default=None,
     )
+
+
+def _is_json(texts: Sequence[str]) -> bool:
+    """Whether a column of texts holds JSON, as many do."""
+    return bool(texts) and sum(JSON_START.match(text) is not None for text in texts) >= 0.9 * len(texts)
 
 
 def _split_array(text: str) -> list[str]:

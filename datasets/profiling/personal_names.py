@@ -27,8 +27,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         email, e mail, eml, mail address, mail id, mail addr, =mail, correo, correo electronico, courriel,
         adresse mel, =mel, epost, indirizzo mail, posta elettronica, почта, эл почта, 邮箱, メール, ईमेल"""),
     "ip": _phrases("""
-        ip address, ip addr, ipaddr, =ip, ipv4, ipv6, client ip, remote ip, remote addr, source ip, src ip, last ip,
-        login ip, x forwarded for, adresse ip, direccion ip"""),
+        ip address, ip addr, ipaddr, =ip, ipv4, ipv6, client ip, remote ip, remote addr, source ip, src ip,
+        last ip, login ip, x forwarded for, adresse ip, direccion ip"""),
     "mac": _phrases("mac address, mac addr, =mac, wifi mac, bt mac, bssid, adresse mac"),
     "imei": _phrases("imei"),
     "device_id": _phrases("""
@@ -45,57 +45,65 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         kreditkarte, kartennummer, kreditkartennummer, numero tarjeta, tarjeta credito, carte bancaire,
         numero carte, numero cartao, cartao credito"""),
     "passport": _phrases("""
-        passport, passport no, passport number, reisepass, reisepassnummer, passnummer, passeport, pasaporte,
-        passaporto, passaporte, паспорт, 护照"""),
+        passport, passport no, passport number, pass no, reisepass, reisepassnummer, passnummer, passeport,
+        pasaporte, passaporto, passaporte, паспорт, 护照"""),
     "national_id": _phrases("""
         national id, national identity, nationalid, citizen id, identity number, id card, id number, idcard,
         voter id, epic no, driving license, driving licence, drivers license, driver license, dl no, license no,
         tax id, tax number, taxpayer id, tfn, =sin, social insurance, nhs number, nhs no, cpf, =dni, =nie, =nif,
         curp, =rut, cedula, =nir, insee, numero securite sociale, num secu, codice fiscale, =cf, pesel,
-        personnummer, =bsn, burgerservicenummer, steuer id, steuernummer, ausweisnummer, personalausweis, tc kimlik,
-        kimlik no, =rrn, =nik, cnic, nric, cnp, rodne cislo, hetu, =cpr, fodselsnummer, rijksregisternummer,
-        sozialversicherungsnummer, svnr, egn, 身份证, 身份证号, 주민등록번호, =инн, снилс"""),
+        personnummer, =bsn, burgerservicenummer, steuer id, steuernummer, ausweisnummer, personalausweis,
+        tc kimlik, kimlik no, =rrn, =nik, cnic, nric, cnp, rodne cislo, hetu, =cpr, fodselsnummer,
+        rijksregisternummer, sozialversicherungsnummer, svnr, egn, 身份证, 身份证号, 주민등록번호, =инн, снилс"""),
     "phone": _phrases("""
-        phone, telephone, =tel, tel no, telno, tel number, tel num, =ph, ph no, phno, mobile, =mob, mob no, mobno,
-        mob num, mobile no, msisdn, =cell, cell no, cell phone, cellphone, contact no, contact number, contact num,
-        whatsapp, =fax, fax no, telefon, telefonnummer, handy, handynummer, mobilnummer, telefono, movil, celular,
-        cellulare, telefone, portable, =gsm, numero portable, телефон, 手机, 手机号, 电话, 電話番号,
-        전화번호, मोबाइल"""),
+        phone, telephone, =tel, tel no, telno, tel number, tel num, =ph, ph no, phno, =hp, nomor hp, mobile, =mob,
+        mob no, mobno, mob num, mobile no, msisdn, =cell, cell no, cell phone, cellphone, contact no,
+        contact number, contact num, whatsapp, =fax, fax no, telefon, telefonnummer, rufnummer,
+        handy, handynummer,
+        mobilnummer, telefono, movil, celular, cellulare, telefone, portable, =gsm, numero portable, телефон,
+        手机, 手机号, 电话, 電話番号, 전화번호, मोबाइल"""),
     "birth_date": _phrases("""
-        dob, birth date, birthdate, date of birth, birthday, bday, birth dt, born on, born at, date born, =born,
-        geburtsdatum, geb datum, gebdat, geburtstag, date naissance, date de naissance, naissance, fecha nacimiento,
-        fecha de nacimiento, fec nac, data nascimento, data de nascimento, dt nasc, data nascita, data di nascita,
-        geboortedatum, fodselsdato, data urodzenia, dogum tarihi, дата рождения, 生日, 出生日期, 生年月日"""),
+        dob, d o b, =birth, =nasc, data nasc, birth date, birthdate, date of birth, birthday, birth day, bday,
+        birth dt,
+        born on, born at, date born, =born, geburtsdatum, geb datum, gebdat, geburtstag, date naissance,
+        date de naissance, naissance, fecha nacimiento, fecha de nacimiento, fec nac, data nascimento,
+        data de nascimento, dt nasc, data nascita, data di nascita, geboortedatum, fodselsdato, data urodzenia,
+        dogum tarihi, дата рождения, 生日, 出生日期, 生年月日"""),
     "postal_code": _phrases("""
         postal code, post code, postcode, zip, zip code, zipcode, pin code, pincode, =pin, plz, postleitzahl,
-        code postal, =cp, codigo postal, cod postal, =cep, =cap, postnummer, kod pocztowy, почтовый индекс,
-        邮编, 郵便番号"""),
+        code postal, =cp, codigo postal, cod postal, =cep, =cap, postnummer, kod pocztowy, почтовый индекс, 邮编,
+        郵便番号"""),
     "coordinates": _phrases("""
-        lat, latitude, lon, lng, =long, longitude, latlng, lat lng, latlon, lat lon, lat long, geo point, geopoint,
-        geo location, geolocation, coordinates, coords, gps, gps location, breitengrad, laengengrad, latitud,
-        longitud, latitudine, longitudine, широта, долгота"""),
+        lat, latitude, lon, lng, =long, longitude, latlng, x coord, y coord,
+        lat lng, latlon, lat lon, lat long, geo point,
+        geopoint, geo location, geolocation, coordinates, coords, gps, gps location, breitengrad, laengengrad,
+        latitud, longitud, latitudine, longitudine, широта, долгота"""),
     "place": _phrases("=location, =geo, =position, =loc, =point, =ubicacion, =standort"),
     "address": _phrases("""
         address, addr, =add, address line, street, street name, street address, residence, adresse, anschrift,
         strasse, str hausnr, rue, direccion, domicilio, calle, endereco, logradouro, indirizzo, via residenza,
         adres, adresa, ulica, адрес, 地址, 住所, 주소, पता"""),
     "name": _phrases("""
-        first nm, last nm, full nm, cust nm, first name, last name, full name, given name, family name, middle name,
-        maiden name, second name, surname, sur name, fname, lname, mname, fullname, forename, legal name,
-        person name, customer name, cust name, client name, patient name, employee name, emp name, contact name,
+        f name, l name, m name, pax name, ship to name, bill to name, nome cliente, cliente name, name cliente,
+        kunde name, first name, last name, full name, given name, family name, middle name, maiden name,
+        second name, surname, sur name, fname, lname, mname, fullname, forename, legal name, person name,
+        customer name, cust name, client name, patient name, employee name, emp name, contact name,
         contact person, respondent name, student name, father name, fathers name, mother name, mothers name,
         spouse name, husband name, wife name, nominee, nominee name, holder name, cardholder, card holder,
-        card holder name, owner name, member name, passenger name, guest name, driver name, doctor name, agent name,
-        recipient name, sender name, author name, beneficiary name, applicant name, vorname, nachname, familienname,
-        geburtsname, prenom, nom famille, nom de famille, nom complet, nom client, nom naissance, apellido,
-        apellidos, primer nombre, nombre completo, nombre cliente, nome completo, nome cliente, sobrenome,
-        primeiro nome, cognome, voornaam, achternaam, fornavn, etternavn, efternamn, fornamn, imie, nazwisko, jmeno,
-        prijmeni, soyad, soyadi, фамилия, имя, отчество, фио, 姓名, 氏名, 이름, नाम"""),
+        card holder name, owner name, member name, passenger name, guest name, driver name, doctor name,
+        agent name, recipient name, sender name, author name, beneficiary name, applicant name, vorname, nachname,
+        familienname, geburtsname, prenom, nom famille, nom de famille, nom complet, nom client, nom naissance,
+        apellido, apellidos, primer nombre, nombre completo, nombre cliente, nome completo, nome cliente,
+        sobrenome, primeiro nome, cognome, voornaam, achternaam, fornavn, etternavn, efternamn, fornamn, imie,
+        nazwisko, jmeno, prijmeni, soyad, soyadi, фамилия, имя, отчество, фио, 姓名, 氏名, 이름, नाम"""),
     # also what products and places are called: the values must have people's names among them
-    "bare_name": _phrases("=name, =nom, =nome, =nombre, =nombres, =naam, =navn, =namn, display name, =ad, =isim"),
+    "bare_name": _phrases("""
+        name, nom, nome, nombre, nombres, naam, navn, namn, kundenname, display name, =ad, =isim, =contact, =contacto,
+        =kontakt, =kontaktperson, =ansprechpartner, =manager, =owner, =author, =agent, =assignee, =supervisor,
+        =doctor, =driver, =nominee, =client, =payee, =beneficiario, =customer, =patient, =employee"""),
     "username": _phrases("""
-        username, user name, login, login name, nickname, nick name, screen name, user handle, benutzername,
-        usuario, identifiant, twitter handle, instagram handle, skype, telegram id"""),
+        username, user name, =handle, login, login name, nickname, nick name, screen name, user handle,
+        benutzername, usuario, identifiant, twitter handle, instagram handle, skype, telegram id"""),
     "free_text": _phrases("""
         comment, comments, note, notes, remark, remarks, feedback, message, msg text, message text, message body,
         body, review text, review, complaint, bio, about me, verbatim, free text, freetext, open end, open ended,
@@ -109,10 +117,34 @@ WHOSE: Final = _words("""
     client contact corresp correspondence current cust customer delivery doctor driver e emergency emp employee family
     father guardian guest h home kunde kunden last lead lieferung main member mother mobile new nominee o of office
     old other owner p parent passenger patient permanent person personal primary private recipient rechnung reg
-    registered registration res residence resp respondent sec secondary sender ship shipping spouse staff student
-    subscriber temp the u us user usr visitor wife work no num nr number nbr numero val value raw txt text full
+    registered registration res residence resp respondent sec secondary sender ship shipping spouse staff student bill
+    pax to subscriber temp the u us user usr visitor wife work no num nr number nbr numero val value raw txt text full
     cliente
     """)
+
+# read alike in phrases and names
+SHORT: Final[Mapping[str, str]] = {
+    "acct": "account",
+    "addr": "address",
+    "adr": "address",
+    "adv": "advertising",
+    "cd": "code",
+    "cde": "code",
+    "cntct": "contact",
+    "ctct": "contact",
+    "cust": "customer",
+    "dt": "date",
+    "emp": "employee",
+    "mob": "mobile",
+    "nbr": "number",
+    "nm": "name",
+    "no": "number",
+    "nr": "number",
+    "num": "number",
+    "resp": "respondent",
+    "tlf": "tel",
+    "usr": "user",
+}
 
 # what is left of a name beside the phrase: with one of these the column says something about the thing
 ABOUT_IT: Final = _words("""
@@ -157,7 +189,7 @@ def names_things(name: str) -> bool:
 
 
 def split_words(name: str) -> tuple[str, ...]:
-    """`custEmailID2`, `CUST_EMAIL_ID` -> cust, email, id; digits at a word's end are dropped."""
+    """`custEmailID2`, `CUST_EMAIL_ID` -> customer, email, id; digits at a word's end are dropped."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return tuple(word for word in (_fold(part) for part in re.split(r"[\W_]+", spaced)) if word)
 
@@ -168,7 +200,8 @@ def _fold(word: str) -> str:
         decomposed = unicodedata.normalize("NFKD", word) if re.search(r"[À-ɏ]", word) else word
         word = "".join(letter for letter in decomposed if not "\u0300" <= letter <= "\u036f")
     word = word.lower()
-    return word if word in {"ipv4", "ipv6"} else word.rstrip("0123456789")
+    word = word if word in {"ipv4", "ipv6"} else word.rstrip("0123456789")
+    return SHORT.get(word, word)
 
 
 def _is_named(kind: str, words: tuple[str, ...], phrases: Iterable[str]) -> bool:
@@ -193,7 +226,7 @@ def _same(words: tuple[str, ...], sought: tuple[str, ...]) -> bool:
 
 def _fits(kind: str, rest: set[str], alone: bool) -> bool:
     if alone:
-        return rest <= WHOSE
+        return rest <= (WHOSE | {"device"} if kind in DEVICES else WHOSE)
     if kind == "email":
         rest = rest - {"id", "ids"}  # `email_id` is what India calls an e-mail address
     others = ABOUT_OTHERS - {"device"} if kind in DEVICES else ABOUT_OTHERS

@@ -274,6 +274,8 @@ def is_passport(text: str) -> bool:
 
 def looks_like_id(text: str) -> bool:
     """Enough digits for a person's number, or hidden in part."""
+    if re.fullmatch(r"[-+]?\d*\.\d+(?:e[-+]?\d+)?", text, re.I):  # a measure
+        return False
     short = re.sub(r"[\s./-]", "", text)
     return (7 <= len(short) <= 20 and short.isalnum() and sum(map(str.isdigit, short)) >= 4) or is_starred(text)
 
