@@ -142,7 +142,11 @@ class Asking:
             if scene.other is None:
                 raise without_sql(error, scene) from error
         other = replace(one_side(scene, scene.other), limit=None)
-        own, theirs = await together([self.run(compose(one_side(scene, scene.current))), self.run(compose(other))])
+        sides = [self.run(compose(one_side(scene, scene.current))), self.run(compose(other))]
+        try:
+            own, theirs = await together(sides)
+        except WeightingUnsupported as error:
+            raise without_sql(error, scene) from error
         return [*own, *map(as_other, theirs)], ["The two sides have weights of their own: no difference is tested."]
 
     async def run_total(self, scene: Scene) -> tuple[list[Ran], list[str]]:

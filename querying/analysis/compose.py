@@ -573,7 +573,7 @@ def period_node(scene: Scene, group: Group, weights: PeriodWeights) -> pg.Node:
     if not is_date(scene, group):
         return group_node(group)
     if group.bucket != weights.every:
-        what = f"Weights hold for one {weights.every} each, so everybody of a {group.bucket} is not known"
+        what = f"Weights hold for one {weights.every} each, so everybody of a {group.bucket or 'day'} is not known"
         raise invalid(what, f"Ask by {weights.every}, or people in place of penetration.")
     return fill("date_trunc($1, $2)::date", text_node(group.bucket), column_node(WEIGHTS, weights.period))
 

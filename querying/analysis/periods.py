@@ -17,6 +17,7 @@ from querying.sql.weights.moments import cut, moved
 
 MONTHS_SHOWN: Final = 4
 DAY: Final = timedelta(days=1)
+LENGTH_OF_DAY: Final = len("2026-01-31")
 
 
 class Days(NamedTuple):
@@ -84,7 +85,7 @@ def default_timing(asked: Asked, data: Days | None) -> Timing:
     if asked.event is None or data is None or names_date(asked):
         if compares_periods(asked):
             raise invalid("`period` is missing", "Say which period is compared with the one before.")
-        return complete(asked, Timing(data=data))
+        return complete(asked, Timing(named_days(asked), data=data))
     buckets = buckets_of(asked)
     one_number = not buckets and bool(question.compare or question.sort or question.limit)
     unit = "quarter" if buckets == ["quarter"] else "month"
@@ -95,9 +96,26 @@ def default_timing(asked: Asked, data: Days | None) -> Timing:
 
 def names_date(asked: Asked) -> bool:
     """Whether conditions say the days already."""
-    assert asked.event is not None
-    named = [item.field for item in asked.where if isinstance(item, Term)]
-    return any(one.table is asked.event.spec and one.column.name == asked.event.date_column for one in named)
+    return bool(terms_of_date(asked))
+
+
+def terms_of_date(asked: Asked) -> list[Term]:
+    event = asked.event
+    assert event is not None
+    terms = [item for item in asked.where if isinstance(item, Term)]
+    return [one for one in terms if one.field.table is event.spec and one.field.column.name == event.date_column]
+
+
+def named_days(asked: Asked) -> Days | None:
+    """The days to which conditions on the date come down, None where they leave both ends open."""
+    found = Days(None, None)
+    for term in terms_of_date(asked):
+        if term.op in ("=", "between"):
+            first, last = (
+                date.fromisoformat(str(value)[:LENGTH_OF_DAY]) for value in (term.values[0], term.values[-1])
+            )
+            found = found.within(Days(first, last))
+    return None if found == Days(None, None) else found
 
 
 def chosen_days(period: Period, data: Days | None) -> Days:

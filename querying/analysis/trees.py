@@ -12,7 +12,7 @@ from datasets.catalog import TableSpec
 from datasets.conditions import Scalar
 from datasets.persona_fit import BOOLEAN, MOMENT, NUMBER
 from querying.analysis.fields import Field
-from querying.analysis.periods import Days
+from querying.analysis.periods import LENGTH_OF_DAY, Days
 from querying.analysis.reading import Term
 from querying.sql.parse import parse_tree, print_tree
 from querying.sql.shown import column_node, fill, text_node
@@ -22,7 +22,6 @@ from querying.sql.weights.nodes import all_of
 PERSON: Final = "u"
 EVENT: Final = "e"
 LARGEST_INTEGER: Final = 2**31 - 1
-LENGTH_OF_DAY: Final = len("2026-01-31")
 
 
 # ── values ───────────────────────────────────────────────────────────────────────────────────────────────────

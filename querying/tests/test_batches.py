@@ -225,7 +225,7 @@ async def test_without_redis_the_answer_is_partial_and_says_so(
     assert [answer.label for answer in made.answers] == ["q1"]
     assert (made.pending, made.handle) == (("q2",), "")
     assert "ask it again" in made.note
-    await gone("endless", within_s=2)
+    await gone("endless", within_s=10)
     assert await QueryLog.objects.filter(outcome="cancelled").acount() == 1
 
 
@@ -240,7 +240,7 @@ async def test_who_leaves_before_the_deadline_takes_the_statements_along(shop: D
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
 
-    await gone("endless", within_s=2)
+    await gone("endless", within_s=10)
     await asyncio.sleep(0.5)
     assert await QueryLog.objects.filter(outcome="cancelled").acount() == 8
     assert engine.pools._turns.total_running == 0
@@ -255,7 +255,7 @@ async def test_what_was_done_for_who_left_is_on_the_record(shop: Dataset, engine
 
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    await gone("endless", within_s=2)
+    await gone("endless", within_s=10)
     await asyncio.sleep(0.5)
 
     rows = [(row.outcome, row.row_count) async for row in QueryLog.objects.all()]
@@ -272,7 +272,7 @@ async def test_who_leaves_while_the_rest_is_being_put_aside_leaves_nothing_behin
         await asyncio.sleep(0.9)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        await gone("endless", within_s=2)
+        await gone("endless", within_s=10)
     await asyncio.sleep(0.5)
 
     outcomes = [row.outcome async for row in QueryLog.objects.all()]
@@ -293,7 +293,7 @@ async def test_the_whole_batch_ends_at_its_limit(shop: Dataset, engine: Engine, 
     error = rest.value.answers[0].error
     assert error is not None
     assert (error.code, "whole batch" in error.message) == ("query_timeout", True)
-    await gone("endless", within_s=2)
+    await gone("endless", within_s=10)
 
 
 async def test_answers_of_a_process_that_stops_are_said_to_be_lost(

@@ -484,7 +484,7 @@ async def test_the_last_one_to_leave_cancels_the_statement(alone: Engine, datase
     while await statements_with("public.events") and time.monotonic() - left < 10:  # noqa: ASYNC110 - as above
         await asyncio.sleep(0.05)
 
-    assert time.monotonic() - left < 2
+    assert time.monotonic() - left < 5
     assert alone.flights._flights == {}
 
 

@@ -346,7 +346,7 @@ async def test_a_batch_whose_worker_was_killed_is_abandoned(make_held: MakeHeld,
     assert not alive.abandoned
     assert (batch.finished, batch.abandoned) == (False, True)
     assert dict(batch.items) == {"q1": b"from another process"}
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 # ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -418,7 +418,7 @@ async def test_without_redis_every_call_says_so_at_once_and_works_again_later(
         started = time.monotonic()
         with pytest.raises(HoldingUnavailable):
             await call
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 3
 
     redis_server.start()
     assert await held.put(handle, "q3", b"rows")

@@ -85,7 +85,7 @@ async def test_connections_that_are_idle_for_long_are_closed(
 
     await ask_pool(pools, dataset_of(server.url()))
 
-    await until(lambda: not server.backends(), within_s=5)
+    await until(lambda: not server.backends(), within_s=10)
     assert pools.open_connections == 0
 
 
@@ -235,7 +235,7 @@ async def test_who_waits_too_long_for_a_connection_is_told_that_the_gateway_is_b
 
     assert isinstance(error, GatewayBusy)
     assert (error.code, error.retryable) == ("gateway_busy", True)
-    assert 0.25 < took < 2
+    assert 0.25 < took < 5
 
 
 async def test_a_wait_that_was_in_vain_leaves_no_trace(server: OwnServer, make_pools: MakePools) -> None:
@@ -257,7 +257,7 @@ async def test_a_question_may_wait_shorter_than_the_setting_says(server: OwnServ
         error, took = await timed(ask_pool(pools, dataset, wait_s=0.1))
 
     assert isinstance(error, GatewayBusy)
-    assert took < 2
+    assert took < 5
 
 
 async def test_a_statement_ends_at_its_time_and_its_connection_is_used_again(
@@ -367,7 +367,7 @@ async def test_idle_connections_of_a_dataset_that_goes_are_closed(server: OwnSer
 
     pools.keep_only({stays.connection_id})
 
-    await until(lambda: server.backends() == [kept], within_s=3)
+    await until(lambda: server.backends() == [kept], within_s=10)
 
 
 async def test_a_running_statement_of_a_dataset_that_goes_ends_first(server: OwnServer, make_pools: MakePools) -> None:
@@ -378,7 +378,7 @@ async def test_a_running_statement_of_a_dataset_that_goes_ends_first(server: Own
     pools.keep_only(())
 
     assert await running == "done"
-    await until(lambda: not server.backends(), within_s=3)
+    await until(lambda: not server.backends(), within_s=10)
 
 
 async def test_who_waits_for_a_dataset_that_goes_is_told_at_once(server: OwnServer, make_pools: MakePools) -> None:
@@ -438,8 +438,8 @@ async def test_closing_cuts_off_what_runs(server: OwnServer, make_pools: MakePoo
     error, _ = await running
 
     assert isinstance(error, asyncpg.ConnectionDoesNotExistError)
-    assert time.monotonic() - start < 2
-    await until(lambda: not server.backends(), within_s=3)
+    assert time.monotonic() - start < 5
+    await until(lambda: not server.backends(), within_s=10)
 
 
 async def test_pools_that_were_closed_can_be_used_again(server: OwnServer, make_pools: MakePools) -> None:

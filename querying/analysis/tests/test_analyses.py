@@ -236,6 +236,30 @@ async def test_weights_of_a_month_are_those_of_the_month(demo_engine: Engine, pa
     assert {key: number.value for (key,), number in numbers(analysis, 1).items()} == pytest.approx(shares)
 
 
+async def test_a_day_named_in_conditions_has_the_weights_of_its_month(demo_engine: Engine) -> None:
+    """Also everybody of that day, who are those of its month."""
+    day = {"column": "event_date", "op": "between", "value": ["2026-02-03", "2026-02-09"]}
+    question = {"dataset": "panel_in_monthly", "metrics": ["penetration"], "by": ["gender"]}
+
+    named = numbers(await answer_of(demo_engine, {**question, "where": [day]}))
+    as_period = await answer_of(demo_engine, {**question, "period": {"from": "2026-02-03", "to": "2026-02-09"}})
+
+    assert named == numbers(as_period)
+    assert all(number.value for number in named.values())
+
+
+@pytest.mark.parametrize("compare", [None, {"segment": [{"column": "gender", "value": "Male"}]}], ids=str)
+async def test_weights_of_several_months_are_refused_in_the_words_of_a_question(
+    compare: Any, demo_engine: Engine
+) -> None:
+    question = {"dataset": "panel_in_monthly", "metrics": ["people"], "by": ["app"], "period": "all"}
+
+    error = await error_of(demo_engine, {**question, "compare": compare})
+
+    assert error.code == "weighting_unsupported"
+    assert '"by": ["month"]' in error.hint
+
+
 async def test_reach_over_months_with_weights_of_each_is_refused_with_the_way_out(demo_engine: Engine) -> None:
     question = {"dataset": "panel_in_monthly", "metrics": ["people"], "period": "all", "by": ["app"]}
 

@@ -272,7 +272,7 @@ def test_days_in_conditions_are_a_period_already() -> None:
 
     found = timing({**APPS, "where": where})
 
-    assert (found.days, found.by_month) == (None, False)
+    assert (found.days, found.by_month) == (Days(date(2026, 2, 1), date(2026, 2, 10)), False)
 
 
 @pytest.mark.parametrize(

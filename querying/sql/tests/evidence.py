@@ -247,6 +247,7 @@ class World:
         self.maintenance = Session(self.url("postgres"))
         if not self.usual:
             self.maintenance.demand("CREATE TABLE padding AS SELECT generate_series(1, 5000) AS x")
+            self.maintenance.demand("SELECT pg_switch_wal()")  # files made in the same second are told by their names
         self.maintenance.demand("CREATE DATABASE panel_template")
         template = Session(self.url("panel_template"))
         schema = (HERE / "schema.sql").read_text().replace(UNTRACED, TRACED)

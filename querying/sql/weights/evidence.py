@@ -41,17 +41,32 @@ Leaf = Formula | None
 
 
 @dataclass(frozen=True)
+class Whole:
+    """Everybody, out of a sub-select: sum(w), and sum(w * w)."""
+
+    weights: pg.Node
+    squares: pg.Node
+    scale: float
+
+
+@dataclass(frozen=True)
 class Total:
     """sum(w * value) over persons who pass `where`; of no value it is sum(w). With a window `over` groups of different
-    persons it is the sum of theirs."""
+    persons it is the sum of theirs; of the `whole` it is sum(w) of everybody, whoever is in the group."""
 
     value: pg.Node | None = None
     where: pg.Node | None = None
     over: pg.WindowDef | None = None
+    whole: Whole | None = None
 
     @property
     def text(self) -> bytes:
-        return b"|".join(map(text_of, (self.value, self.where, self.over)))
+        whole = self.whole.weights if self.whole is not None else None
+        return b"|".join(map(text_of, (self.value, self.where, self.over, whole)))
+
+    @property
+    def is_of_group(self) -> bool:
+        return self.over is None and self.whole is None
 
     @property
     def of_group(self) -> Total:
@@ -272,11 +287,13 @@ def plan_evidence(
     clustered: bool = False,
     all_pairs: bool = False,
     are_apart: bool = False,
+    wholes: Sequence[tuple[pg.Node, Whole]] = (),
 ) -> tuple[EvidencePlan, Sums] | None:
     """None where no output is an estimate, or there would be too many sums.
 
     `all_pairs` of totals are wanted where another SELECT computes with the outputs. `are_apart` says that nobody is in
-    two groups, so that what groups add up to is known from each.
+    two groups, so that what groups add up to is known from each. `wholes` are nodes in the outputs, kept by the caller,
+    that stand for everybody.
     """
     sums = Sums()
     cells: list[CellPlan | None] = []
@@ -291,12 +308,16 @@ def plan_evidence(
             leaves = {key: formula_of_piece(piece, sums, scale) for key, piece in own.items()}
             # nodes are kept as long as they are known by their id
             whole = sums_of_groups(node, own, sums, scale) if are_apart and not clustered else []
-            formula = formula_over(node, {**leaves, **{id(window): one for window, one in whole}})
+            leaves |= {id(window): one for window, one in whole}
+            within = {id(inner) for inner in own_nodes(node)}
+            here = [(link, one) for link, one in wholes if id(link) in within]
+            leaves |= {id(link): Estimated(sums.total(Total(whole=one)), one.scale) for link, one in here}
+            formula = formula_over(node, leaves)
         sums.pair_up(totals_of(formula))
         cells.append(CellPlan(sums.base(found[0].base), formula))
     if not any(cells) or sums.size > MOST_SUMS:
         return None
-    plain = [number for number, total in enumerate(sums.totals.values()) if total.over is None]
+    plain = [number for number, total in enumerate(sums.totals.values()) if total.is_of_group]
     if all_pairs and sums.size + len(plain) * (len(plain) + 1) // 2 <= MOST_SUMS:
         sums.pair_up(plain)
     limits = thresholds.minimum, thresholds.very_low, thresholds.low
@@ -309,7 +330,7 @@ def plan_evidence(
 def evidence_node(sums: Sums, weight: pg.Node, *, with_pairs: bool = True) -> pg.Node:
     """float8[], over rows that are a person each."""
     totals = list(sums.totals.values())
-    moments = moments_of([total for total in totals if total.over is None], weight) if with_pairs else {}
+    moments = moments_of([total for total in totals if total.is_of_group], weight) if with_pairs else {}
     values: list[pg.Node] = []
     for where in sums.bases.values():
         known = moments.get(text_of(where))
@@ -322,13 +343,20 @@ def evidence_node(sums: Sums, weight: pg.Node, *, with_pairs: bool = True) -> pg
 
 
 def total_node(total: Total, moments: Mapping[bytes, Moments], weight: pg.Node) -> pg.Node:
+    if total.whole is not None:
+        return total.whole.weights
     own = total.of_group
     value = known_total(own, moments) or weighted_sum(weight, [own])
     return value if total.over is None else part("sum($1)", value, over=total.over)
 
 
 def pair_node(one: Total, other: Total, moments: Mapping[bytes, Moments], weight: pg.Node) -> pg.Node:
-    """Of a group and of all together: the persons of the group are in both."""
+    """Of a group and of all together, or of everybody: the persons of the group are in both."""
+    if one.whole is not None and other.whole is not None:
+        return one.whole.squares
+    if one.whole is not None or other.whole is not None:
+        group = one if one.whole is None else other
+        return pair_node(group, Total(where=group.where, over=group.over), moments, weight)
     own = one.of_group, other.of_group
     value = known_pair(*own, moments) or weighted_sum(weight, own)
     return value if one.over is None or other.over is None else part("sum($1)", value, over=one.over)

@@ -14,7 +14,8 @@ from typing import Final
 from postgast import pg_query_pb2 as pg
 
 from datasets.design import SUPPRESS, PeriodWeights
-from querying.sql.scopes import Scope
+from querying.sql.govern import target_node
+from querying.sql.scopes import Scope, TableUse
 from querying.sql.stars import output_name
 from querying.sql.walk import names
 from querying.sql.weights.carrying import Carrier, Weight, valid
@@ -24,18 +25,21 @@ from querying.sql.weights.evidence import (
     OUTPUT,
     Piece,
     Sums,
+    Total,
+    Whole,
     is_number,
     piece_of_call,
     piece_of_units,
     plan_evidence,
+    without_cast,
 )
 from querying.sql.weights.grain import Kind
 from querying.sql.weights.joined import FULL, NO_KEY, PAIRS
 from querying.sql.weights.moments import EVER
-from querying.sql.weights.nodes import add_condition, all_of, any_of
+from querying.sql.weights.nodes import add_condition, all_of, any_of, scalar
 from querying.sql.weights.passing import Given, pass_on
 from querying.sql.weights.periods import Spell
-from querying.sql.weights.pieces import is_not_null
+from querying.sql.weights.pieces import is_not_null, sql
 from querying.sql.weights.refusing import Unsupported
 from querying.sql.weights.resolve import KEY_IN_SETS, Level, Resolved, Resolver
 from querying.sql.weights.rollup import groups_of, roll_up
@@ -82,6 +86,7 @@ class Rewriting:
     error_rows: int = 0  # of a table of events, above which sums and means of them have no errors
     given: dict[Scope, Given] = field(default_factory=dict)  # and what they say
     output_names: dict[Scope, str] = field(default_factory=dict)
+    wholes: dict[Scope, Whole] = field(default_factory=dict)  # sub-selects that count everybody
 
     def warn(self, warning: str) -> None:
         self.warnings.setdefault(warning)
@@ -161,6 +166,7 @@ class Rewriting:
         # where rows have two weights, a row may be of the base of one of them
         may_filter = len(set(needs)) == 1
         nodes = {id(treatment.node) for treatment in found}
+        counts_everybody = self.counts_everybody(resolved, weighed)
         groups = groups_of(self.resolver, self.carrier, resolved, nodes) if may_filter else None
         weights = {need: self.weight(resolved, *need, may_filter=may_filter) for need in dict.fromkeys(needs)}
         self.keep_base(resolved, list(weights.values()))
@@ -170,12 +176,48 @@ class Rewriting:
         for treatment, need in zip(weighed, needs, strict=True):
             value = self.estimate(resolved, treatment, weights[need].node)
             treatment.node.CopyFrom(scaled(value, treatment.call, self.resolver.design.units[treatment.unit].scale))
+        if counts_everybody:
+            registered = self.resolver.design.units[weighed[0].unit]
+            self.wholes[resolved.scope] = whole_of(resolved.scope.select, weight.node, registered.scale)
         if sums is not None:
             select, nested = resolved.scope.select, clusters is not None
             name, new_name = self.output_name(resolved), self.carrier.new_name
             given = give_evidence(select, sums, weight.node, clusters, groups, name=name, new_name=new_name)
             if nested and given is not None and given is not groups:
                 given.finish(select)
+
+    def counts_everybody(self, resolved: Resolved, weighed: Sequence[Treatment]) -> bool:
+        """Whether it is (SELECT count(*) FROM users): all persons, and nothing else."""
+        scope, joined = resolved.scope, resolved.joined
+        select = scope.select
+        if scope.outer is None or joined is None or joined.kind is not Kind.PERSON or len(weighed) != 1:
+            return False
+        used = [relation.source for relation in scope.relations]
+        if len(used) != 1 or not isinstance(used[0], TableUse) or used[0].spec.row_rule:
+            return False
+        unit, way = self.resolver.design.units[weighed[0].unit], weighed[0].way
+        parts = {descriptor.name for descriptor, _ in select.ListFields()}
+        return (
+            (used[0].spec.schema, used[0].spec.name) == unit.table
+            and not (unit.stratum or unit.psu or unit.period_weights)
+            and parts <= {"target_list", "from_clause", "limit_option", "op"}
+            and [without_cast(target.res_target.val) for target in select.target_list] == [weighed[0].node]
+            and way is Way.ROWS
+            and piece_of_call(weighed[0].call, is_number=False).total == Total()
+        )
+
+    def wholes_in(self, resolved: Resolved, unit: int) -> list[tuple[pg.Node, Whole]]:
+        """Sub-selects in its outputs that count everybody."""
+        found = []
+        for node in own_nodes(*(target for target in resolved.scope.select.target_list)):
+            link = node.sub_link
+            if not node.HasField("sub_link") or link.sub_link_type != pg.EXPR_SUBLINK:
+                continue
+            scope = self.resolver.scope_of_select.get(id(link.subselect.select_stmt))
+            inner = self.resolver.resolve(scope).joined if scope in self.wholes else None
+            if scope is not None and inner is not None and inner.unit == unit:
+                found.append((node, self.wholes[scope]))
+        return found
 
     # ── what estimates rest on ───────────────────────────────────────────────────────────────────────────────────
     def gives_evidence(self, resolved: Resolved) -> bool:
@@ -236,6 +278,7 @@ class Rewriting:
         if not self.gives_evidence(resolved):
             return None
         registered = self.resolver.design.units[unit]
+        wholes = self.wholes_in(resolved, unit)
         clustered = bool(registered.stratum or registered.psu)
         known = not clustered or (
             can_nest
@@ -253,6 +296,7 @@ class Rewriting:
             clustered=clustered,
             all_pairs=not self.is_outermost(resolved.scope),
             are_apart=are_apart(resolved),
+            wholes=wholes,
             thresholds=self.resolver.design.low_base,
         )
         if found is None:
@@ -354,6 +398,19 @@ class Rewriting:
             value = estimate_window(node.func_call, weight.node, windows=resolved.scope.select.window_clause)
             node.CopyFrom(scaled(value, node.func_call, self.resolver.design.units[joined.unit].scale))
         self.estimated = True
+
+
+def whole_of(select: pg.SelectStmt, weight: pg.Node, scale: float) -> Whole:
+    """Of a SELECT that counts everybody, after it was weighted."""
+
+    def sum_of(template: str) -> pg.Node:
+        copy = pg.SelectStmt()
+        copy.CopyFrom(select)
+        del copy.target_list[:]
+        copy.target_list.append(target_node(sql(template, weight), "total"))
+        return scalar(copy)
+
+    return Whole(sum_of("sum($1)"), sum_of("sum($1 * $1)"), scale)
 
 
 def are_apart(resolved: Resolved) -> bool:

@@ -191,6 +191,67 @@ def test_other_windows_have_no_error(sql: str, surveys: dict[str, DatasetSpec], 
         assert share.se is None
 
 
+# ── shares of everybody ──────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("sql", "mean", "times"),
+    [
+        (
+            "SELECT app, 100.0 * count(DISTINCT user_id) / (SELECT count(*) FROM panel_users) AS share "
+            "FROM panel_events GROUP BY app",
+            "SELECT avg(CASE WHEN r.user_id IS NULL THEN 0 ELSE 1 END) AS m FROM panel_users LEFT JOIN (SELECT user_id "
+            "FROM panel_events WHERE app = '{app}' GROUP BY 1) AS r USING (user_id)",
+            100.0,
+        ),
+        (
+            "SELECT app, sum(duration_min) / nullif((SELECT count(*)::numeric FROM panel_users AS u), 0) AS share FROM "
+            "panel_events GROUP BY app",
+            "SELECT avg(coalesce(r.minutes, 0)) AS m FROM panel_users LEFT JOIN (SELECT user_id, sum(duration_min) AS "
+            "minutes FROM panel_events WHERE app = '{app}' GROUP BY 1) AS r USING (user_id)",
+            1.0,
+        ),
+        (
+            "SELECT gender AS app, count(*)::float8 / (SELECT count(*) FROM panel_users) AS share FROM panel_users "
+            "GROUP BY gender",
+            "SELECT avg(CASE WHEN gender = '{app}' THEN 1 ELSE 0 END) AS m FROM panel_users",
+            1.0,
+        ),
+    ],
+)
+def test_a_share_of_everybody_has_the_error_of_a_mean_over_everybody(
+    sql: str, mean: str, times: float, surveys: dict[str, DatasetSpec], demo_urls: dict[str, str]
+) -> None:
+    for values, bases in bases_of(plan(sql, surveys["panel_in"], reveal_all_rows=True), demo_urls["panel_in"]):
+        of_mean = plan(mean.format(app=values["app"]), surveys["panel_in"])
+        ((found, expected),) = bases_of(of_mean, demo_urls["panel_in"])
+        share, base = bases["share"], expected["m"]
+        assert share is not None
+        assert base is not None
+        assert values["share"] == pytest.approx(cast(float, found["m"]) * times)
+        assert share.se == pytest.approx((base.se or 0) * times)
+
+
+@pytest.mark.parametrize(
+    "everybody",
+    [
+        "(SELECT count(*) FROM panel_users WHERE gender = 'Male')",
+        "(SELECT count(DISTINCT user_id) FROM panel_events)",
+        "(SELECT 2 * count(*) FROM panel_users)",
+        "(SELECT count(*) FROM panel_users LIMIT 1)",
+        "(SELECT count(nccs) FROM panel_users)",
+        "(SELECT count(*) FROM panel_users AS a JOIN panel_users AS b USING (user_id))",
+    ],
+)
+def test_a_share_of_others_has_no_error(
+    everybody: str, surveys: dict[str, DatasetSpec], demo_urls: dict[str, str]
+) -> None:
+    sql = f"SELECT app, count(DISTINCT user_id)::float8 / {everybody} AS share FROM panel_events GROUP BY app"
+
+    for _, bases in bases_of(plan(sql, surveys["panel_in"], reveal_all_rows=True), demo_urls["panel_in"]):
+        share = bases["share"]
+        assert share is not None
+        assert share.se is None
+
+
 # ── what needs all values at hand ────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     "aggregate",
