@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 
@@ -177,6 +177,7 @@ THINGS: Final = ABOUT_OTHERS | _words("""
 DEVICES: Final = frozenset({"device_id", "imei", "ip", "mac"})
 
 
+@lru_cache(maxsize=8192)
 def find_named(name: str) -> tuple[str, ...]:
     """The kinds that a column of this name may be of, the likeliest first."""
     words = split_words(name)

@@ -67,7 +67,7 @@ async def fetch_months(
     """  # noqa: S608  # quoted catalogue names
     try:
         async with bounded(connection, budget_ms=budget_ms):
-            return {month: number for month, number in await connection.fetch(statement)}
+            return dict(await connection.fetch(statement))
     except asyncpg.PostgresError as error:
         _outcome(connection, error)
         return None

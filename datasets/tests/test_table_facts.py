@@ -26,26 +26,27 @@ SELECT i, CASE WHEN i % 10 < 7 THEN 'Berlin' WHEN i % 10 < 9 THEN 'Wien' END, i 
        date '2026-01-01' + i % 90, timestamptz '2026-01-01 12:00+02' + i * interval '1 minute', i % 4 = 0
 FROM generate_series(1, 20000) i;
 """
-AWKWARD = f"""
+AWKWARD = f'''
 CREATE SCHEMA "Sales. 2026";
 CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE TYPE pair AS (left_one int, "right" text);
 CREATE DOMAIN price AS numeric(10, 2) CHECK (VALUE >= 0);
 CREATE DOMAIN net_price AS price;
 CREATE TABLE "Sales. 2026"."Odd ""Ta.ble""" (
-    "select" int, "Ünï ""x"".y" mood, tags text[], doc jsonb, both pair, cost net_price, raw bytea, plain json,
+    "select" int, "Ünï ""x"".y" mood, tags text[], doc jsonb, couple pair, cost net_price, raw bytea, plain json,
     place point, area box, spans int4range, "UPPER case" uuid, doubled int GENERATED ALWAYS AS ("select" * 2) STORED
 ) {BY_HAND};
 INSERT INTO "Sales. 2026"."Odd ""Ta.ble"""
+    ("select", "Ünï ""x"".y", tags, doc, couple, cost, raw, plain, place, area, spans, "UPPER case")
 SELECT i, CASE i % 3 WHEN 0 THEN 'good' ELSE 'bad' END::mood, ARRAY['a,b', 'c"d', NULL], '{{"a": [1, 2]}}',
        (i % 2, 'x,"y')::pair, i % 5, decode(repeat('ab', 1000), 'hex'), '{{"b": 1}}', '(1,2)', '((1,2),(3,4))',
        int4range(0, i % 3 + 1), md5((i % 7)::text)::uuid
 FROM generate_series(1, 300) i;
-ANALYZE;
-"""
+'''
 
 
 T = TypeVar("T")
+Statistics = Mapping[tuple[str, str], TableStatistics]
 
 
 def run(dsn: str, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
@@ -83,20 +84,24 @@ def execute(dsn: str, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
+def analysed(dsn: str) -> str:
+    """In a transaction after that of the rows: the server would count these as changes since."""
+    execute(dsn, "ANALYZE")
+    return dsn
+
+
 def shares(facts: ColumnFacts) -> dict[str, float]:
     return {common.value: pytest.approx(common.share, abs=0.03) for common in facts.common}
 
 
 def test_statistics_know_shares_distribution_and_distinct_values(make_database: MakeDatabase) -> None:
-    dsn = make_database(VISITS + "ANALYZE;")
+    dsn = analysed(make_database(VISITS))
 
     visits = statistics_of(dsn)["visits"]
 
     assert (visits.rows, visits.stale) == (20_000, False)
     assert visits.columns["id"].distinct == 20_000
-    assert visits.columns["id"].quantiles[0.5] == pytest.approx("10000") or abs(
-        int(visits.columns["id"].quantiles[0.5]) - 10_000
-    ) < 500
+    assert int(visits.columns["id"].quantiles[0.5]) == pytest.approx(10_000, abs=500)
     assert (visits.columns["id"].minimum, visits.columns["id"].maximum) == ("1", "20000")
     assert visits.columns["place"].null_share == pytest.approx(0.1, abs=0.01)
     assert shares(visits.columns["place"]) == {"Berlin": 0.7, "Wien": 0.2}
@@ -115,7 +120,7 @@ def test_tables_that_were_never_analysed_are_stale(make_database: MakeDatabase) 
 
 
 def test_statistics_of_a_mass_update_are_stale(make_database: MakeDatabase) -> None:
-    dsn = make_database(VISITS + "ANALYZE;")
+    dsn = analysed(make_database(VISITS))
     execute(dsn, "UPDATE visits SET place = 'Graz' WHERE id <= 4500")
 
     visits = statistics_of(dsn)["visits"]
@@ -129,14 +134,14 @@ def test_statistics_of_a_mass_update_are_stale(make_database: MakeDatabase) -> N
 
 
 def test_statistics_survive_a_small_change(make_database: MakeDatabase) -> None:
-    dsn = make_database(VISITS + "ANALYZE;")
+    dsn = analysed(make_database(VISITS))
     execute(dsn, "UPDATE visits SET place = 'Graz' WHERE id <= 3500")
 
     assert not statistics_of(dsn)["visits"].stale
 
 
 def test_an_analysed_empty_table_has_no_rows(make_database: MakeDatabase) -> None:
-    dsn = make_database(f"CREATE TABLE nobody (id int) {BY_HAND}; VACUUM;".replace("VACUUM;", ""))
+    dsn = make_database(f"CREATE TABLE nobody (id int) {BY_HAND};")
     execute(dsn, "VACUUM ANALYZE nobody")
 
     assert statistics_of(dsn)["nobody"] == TableStatistics(rows=0, stale=False)
@@ -144,22 +149,21 @@ def test_an_analysed_empty_table_has_no_rows(make_database: MakeDatabase) -> Non
 
 
 def test_a_count_that_the_catalogue_has_lost_is_not_believed(make_database: MakeDatabase) -> None:
-    dsn = make_database(VISITS + "ANALYZE;")
+    dsn = analysed(make_database(VISITS))
     execute(dsn, "UPDATE pg_class SET reltuples = 0 WHERE relname = 'visits'")
 
     assert (statistics_of(dsn)["visits"].rows, statistics_of(dsn)["visits"].stale) == (None, True)
 
 
 def test_reads_statistics_of_odd_types_and_names(make_database: MakeDatabase) -> None:
-    dsn = make_database(AWKWARD)
-    execute(dsn, "ANALYZE")
+    dsn = analysed(make_database(AWKWARD))
 
     columns = run(dsn, fetch_statistics)["Sales. 2026", 'Odd "Ta.ble"'].columns
 
     assert len(columns) == 13
     assert shares(columns['Ünï "x".y']) == {"bad": 0.667, "good": 0.333}
     assert shares(columns["tags"]) == {'{"a,b","c\\"d",NULL}': 1}
-    assert shares(columns["both"]) == {'(0,"x,""y")': 0.5, '(1,"x,""y")': 0.5}
+    assert shares(columns["couple"]) == {'(0,"x,""y")': 0.5, '(1,"x,""y")': 0.5}
     assert shares(columns["doc"]) == {'{"a": [1, 2]}': 1}
     assert (columns["cost"].minimum, columns["cost"].maximum) == ("0.00", "4.00")
     assert columns["plain"].common == columns["area"].common == ()
@@ -188,8 +192,8 @@ def test_partitions_count_as_one_table(make_database: MakeDatabase) -> None:
         CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM ('2026-01-01') TO ('2026-02-01') {BY_HAND};
         CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM ('2026-02-01') TO ('2026-03-01') {BY_HAND};
         INSERT INTO part SELECT i, date '2026-01-01' + i % 59 FROM generate_series(1, 5900) i;
-        ANALYZE part;
     """)
+    execute(dsn, "ANALYZE part")
 
     fresh = statistics_of(dsn)
     sample = sample_of(dsn, tables_of(dsn)["part"])
@@ -290,7 +294,7 @@ def test_failures_are_outcomes_and_the_next_table_goes_on(
 
 
 def test_columns_without_rights_are_left_alone(make_database: MakeDatabase, readonly_dsn: ReadonlyDsn) -> None:
-    database = make_database(VISITS + "ANALYZE;")
+    database = analysed(make_database(VISITS))
     dsn = readonly_dsn(database)
     role = role_of(dsn)
     execute(database, f"REVOKE ALL ON visits FROM {role}", f"GRANT SELECT (id, day) ON visits TO {role}")
@@ -346,10 +350,12 @@ def test_a_broken_connection_is_raised(make_database: MakeDatabase, postgres_sup
 
 
 def test_the_caller_s_formats_of_dates_do_not_matter(make_database: MakeDatabase) -> None:
-    dsn = make_database(VISITS + "ANALYZE;")
+    dsn = analysed(make_database(VISITS))
     table = tables_of(dsn)["visits"]
 
-    async def read_in_german(connection: asyncpg.Connection) -> tuple[Mapping[tuple[str, str], TableStatistics], Sample]:
+    async def read_in_german(
+        connection: asyncpg.Connection,
+    ) -> tuple[Mapping[tuple[str, str], TableStatistics], Sample]:
         await connection.execute("SET datestyle = 'German'; SET timezone = 'Asia/Tokyo'")
         return await fetch_statistics(connection), await sample_table(connection, table, budget_ms=BUDGET_MS)
 
@@ -371,7 +377,7 @@ def test_months_are_counted_in_full_or_not_at_all(make_database: MakeDatabase) -
         found = next(each for each in table.columns if each.name == column)
         return run(dsn, lambda connection: fetch_months(connection, table, found, budget_ms=budget_ms))
 
-    assert months_of(tables["visits"], "day") == {"2026-01": 6903, "2026-02": 6216, "2026-03": 6881, "9999-12": 1}
+    assert months_of(tables["visits"], "day") == {"2026-01": 6902, "2026-02": 6216, "2026-03": 6882, "9999-12": 1}
     assert months_of(tables["visits"], "at") == {"2026-01": 20_000}
     assert months_of(tables["visits"], "place") is None
     assert months_of(tables["slow"], "day", budget_ms=200) is None
