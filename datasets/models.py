@@ -45,9 +45,17 @@ class DesignDecision(models.TextChoices):
 
 
 class PersonalData(models.TextChoices):
+    """How found columns with personal data start, until a person decides about each."""
+
     HIDDEN = "hidden", "Hidden"
     MASKED = "masked", "Masked"
     VISIBLE = "visible", "Visible"
+
+
+class Shown(models.TextChoices):
+    VISIBLE = "visible", "Visible"
+    MASKED = "masked", "Masked"
+    HIDDEN = "hidden", "Hidden"
 
 
 class Dataset(models.Model):
@@ -103,6 +111,9 @@ class Dataset(models.Model):
     unsafe_role_allowed_by = models.CharField(max_length=150, blank=True, editable=False)
     preflight = models.JSONField(default=list, editable=False)
     preflight_at = models.DateTimeField(null=True, editable=False)
+    # what the newest profile takes the data for, and the survey design it puts forward; used once a person agrees
+    detected = models.JSONField(null=True, default=None, editable=False)
+    proposal = models.JSONField(null=True, default=None, editable=False)
     estimated_row_count = models.BigIntegerField(null=True, editable=False)
     estimated_size_bytes = models.BigIntegerField(null=True, editable=False)
     last_profiled_at = models.DateTimeField(null=True, editable=False)
@@ -145,8 +156,14 @@ class DatasetTable(models.Model):
     foreign_keys = models.JSONField(default=list)
     definitions = models.JSONField(default=list, editable=False)
     routines = models.JSONField(default=list, editable=False)
+    indexes = models.JSONField(default=list, editable=False)
+    partition_key = models.TextField(blank=True, editable=False)
+    partitions = models.PositiveIntegerField(null=True, editable=False)
     row_estimate = models.BigIntegerField(null=True)
     size_bytes = models.BigIntegerField(null=True)
+    # how many rows the newest profile looked at, and why it could not
+    rows_sampled = models.PositiveIntegerField(null=True, editable=False)
+    read_error = models.CharField(max_length=20, blank=True, editable=False)
 
     class Meta:
         ordering: ClassVar = ["schema", "name"]
@@ -166,9 +183,14 @@ class DatasetColumn(models.Model):
     nullable = models.BooleanField(default=True)
     comment = models.TextField(blank=True)
     description = models.TextField(blank=True)
-    visible = models.BooleanField(default=True)
+    shown = models.CharField(max_length=20, choices=Shown, default=Shown.VISIBLE)
+    # who decided it; a profile changes nothing then
+    shown_by = models.CharField(max_length=150, blank=True, editable=False)
     present = models.BooleanField(default=True, editable=False)
+    # of the newest profile: what is in it, without any value where it holds personal data; what it is for
     statistics = models.JSONField(default=dict, blank=True)
+    personal = models.JSONField(null=True, default=None, editable=False)
+    role = models.JSONField(null=True, default=None, editable=False)
 
     class Meta:
         ordering: ClassVar = ["position"]
@@ -320,6 +342,10 @@ class Finding(models.Model):
     seen_at = models.DateTimeField()
     decided_by = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True)
+    # the run that opened it, and when people outside were told
+    opened_by = models.ForeignKey(ProfilingRun, null=True, on_delete=models.SET_NULL, related_name="opened")
+    emailed_at = models.DateTimeField(null=True)
+    posted_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["dataset", "kind", "table", "column", "code"]
@@ -339,6 +365,8 @@ class CatalogEntry(models.Model):
     document = models.JSONField()
     connection = SealedTextField()
     connection_id = models.CharField(max_length=32)
+    # the profile that its reviewer had before them: what later ones are compared with
+    profiling_run = models.ForeignKey(ProfilingRun, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150, blank=True)
 

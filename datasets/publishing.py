@@ -26,6 +26,7 @@ from datasets.access import KeySpec, Principal
 from datasets.additions import Additions, RoutineSpec
 from datasets.additions_document import build_additions_document, parse_additions
 from datasets.catalog import Catalog, ColumnSpec, DatasetSpec, ForeignKey, TableSpec
+from datasets.columns import policy_of, with_masks
 from datasets.conditions import Condition, document_of, parse_conditions
 from datasets.design import SurveyDesign
 from datasets.design_published import parse_published_design
@@ -38,10 +39,11 @@ from datasets.models import (
     DatasetColumn,
     DatasetTable,
     DesignDecision,
+    Shown,
     SystemConfig,
 )
 from datasets.persona_fit import personas_that_fit
-from datasets.policies import Policies
+from datasets.policies import ColumnPolicy, Policies
 from datasets.seen import as_seen_by
 from datasets.system_config import build_settings
 from datasets.vocabulary import build_vocabulary
@@ -106,7 +108,8 @@ def _write_entry(dataset: Dataset, document: Document, *, actor: str) -> Catalog
 def build_document(dataset: Dataset) -> Document:
     """Everything that a process needs to answer for this dataset, except its connection."""
     columns = Prefetch("columns", queryset=DatasetColumn.objects.filter(present=True).order_by("position"))
-    tables = dataset.tables.filter(included=True, present=True).prefetch_related(columns).order_by("schema", "name")
+    included = dataset.tables.filter(included=True, present=True)
+    tables = list(included.prefetch_related(columns).order_by("schema", "name"))
     document: Document = {
         "format": FORMAT,
         "name": dataset.name,
@@ -120,7 +123,7 @@ def build_document(dataset: Dataset) -> Document:
         "query_limits": dataset.query_limits,
         **_design_parts(dataset),
         "personal_data": dataset.personal_data,
-        "policies": dataset.policies,
+        "policies": with_masks(dataset.policies, _masked(tables)),
         "merges": dataset.merges,
         "additions": _additions_document(dataset),
         "tables": [_table_document(table) for table in tables],
@@ -174,6 +177,11 @@ def _date_range(dataset: Dataset) -> list[str] | None:
     return [dataset.date_range_start.isoformat(), dataset.date_range_end.isoformat()]
 
 
+def _masked(tables: Iterable[DatasetTable]) -> list[ColumnPolicy]:
+    found = ((table, column) for table in tables for column in table.columns.all() if column.shown == Shown.MASKED)
+    return [policy_of(column, f"{table}.{column.name}") for table, column in found]
+
+
 def _table_document(table: DatasetTable) -> Document:
     view = {"definitions": table.definitions, "routines": table.routines}
     return {
@@ -192,7 +200,7 @@ def _table_document(table: DatasetTable) -> Document:
                 "type": column.data_type,
                 "nullable": column.nullable,
                 "description": column.description or column.comment,
-                "visible": column.visible,
+                "visible": column.shown != Shown.HIDDEN,
             }
             for column in table.columns.all()
         ],

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
+from django.forms import BaseModelFormSet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from config.admin_base import NOTHING, GatewayAdmin, ReadOnlyAdmin, ago, badge, count
+from config.admin_base import NOTHING, GatewayAdmin, ReadOnlyAdmin, actor_of, ago, badge, count
 from datasets.admin.badges import run_badge
 from datasets.admin.inlines import ColumnsInline, OneRowText
+from datasets.columns import decide_shown
 from datasets.models import CatalogEntry, CatalogVersion, Dataset, DatasetColumn, DatasetTable, ProfilingRun
 
 
@@ -60,6 +63,18 @@ class DatasetTableAdmin(GatewayAdmin[DatasetTable]):
         rows = super().get_queryset(request).filter(dataset__deleted_at=None).select_related("dataset")
         return rows.annotate(columns_total=Count("columns"))
 
+    def save_formset(
+        self,
+        request: HttpRequest,
+        form: forms.ModelForm[DatasetTable],
+        formset: BaseModelFormSet[Any, Any],  # Any: rows of whichever inline
+        change: bool,
+    ) -> None:
+        super().save_formset(request, form, formset, change)
+        for column, fields in formset.changed_objects:
+            if "shown" in fields:
+                decide_shown([column.pk], column.shown, actor=actor_of(request))
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -100,17 +115,24 @@ class DatasetTableAdmin(GatewayAdmin[DatasetTable]):
 
 @admin.register(DatasetColumn)
 class DatasetColumnAdmin(OneRowText, GatewayAdmin[DatasetColumn]):
-    list_display = ("name", "table_shown", "dataset_shown", "data_type", "visible", "described")
-    list_filter = (ColumnOf, "visible")
+    list_display = ("name", "table_shown", "dataset_shown", "data_type", "shown", "described")
+    list_filter = (ColumnOf, "shown")
     search_fields = ("name", "table__name", "comment", "description", "table__dataset__name")
     search_help_text = "Column, table, dataset, description"
     ordering = ("table__dataset__name", "table__schema", "table__name", "position")
-    fields = ("dataset_shown", "table_shown", "data_type", "nullable", "comment", "visible", "description")
+    fields = ("dataset_shown", "table_shown", "data_type", "nullable", "comment", "shown", "description")
     readonly_fields = ("dataset_shown", "table_shown", "data_type", "nullable", "comment")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DatasetColumn]:
         rows = super().get_queryset(request).filter(table__dataset__deleted_at=None)
         return rows.select_related("table__dataset")
+
+    def save_model(
+        self, request: HttpRequest, obj: DatasetColumn, form: forms.ModelForm[DatasetColumn], change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if "shown" in form.changed_data:
+            decide_shown([obj.pk], obj.shown, actor=actor_of(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

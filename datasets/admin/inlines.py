@@ -98,7 +98,7 @@ class ColumnsInline(OneRowText, GatewayInline[DatasetColumn, DatasetTable]):
     verbose_name_plural = "columns"
     tab = False
     per_page = 100
-    fields = ("name", "data_type", "null", "comment", "visible", "description")
+    fields = ("name", "data_type", "null", "comment", "shown", "description")
     readonly_fields = ("name", "data_type", "null", "comment")
 
     @admin.display(description="Empty values")

@@ -98,7 +98,7 @@ UNREAD: Final = frozenset({"json", "jsonb", "bytea", "xml", "tsvector"})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ColumnRole:
     """What one column is for. `order` is its values in their natural order, of category orders only."""
 
     table: TableName
@@ -143,7 +143,7 @@ class PeriodTable:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    columns: tuple[Finding, ...]
+    columns: tuple[ColumnRole, ...]
     keys: tuple[InferredKey, ...]
     weights: Mapping[TableName, Mapping[str, WeightReading]]
     persons: PersonUnit | None
@@ -151,7 +151,7 @@ class Detection:
     dataset_type: Guess
     data_category: Guess
 
-    def of_role(self, role: str, *, table: TableName | None = None) -> tuple[Finding, ...]:
+    def of_role(self, role: str, *, table: TableName | None = None) -> tuple[ColumnRole, ...]:
         """The surest first."""
         found = [each for each in self.columns if each.role == role and table in (None, each.table)]
         return tuple(sorted(found, key=lambda each: -each.confidence))
@@ -305,7 +305,7 @@ class _Reader:
     persons: PersonUnit | None
     held: frozenset[tuple[TableName, str]]  # columns that are a key, or refer to one
 
-    def table(self, table: FoundTable) -> tuple[Finding, ...]:
+    def table(self, table: FoundTable) -> tuple[ColumnRole, ...]:
         known = facts_of(table, self.facts)
         event = self.event_date(table)
         findings = []
@@ -315,23 +315,23 @@ class _Reader:
             findings.append(guess or self.plain(table, column, found, rows_of(table, known)))
         return tuple(findings)
 
-    def special(self, table: FoundTable, column: FoundColumn, known: TableFacts) -> Finding | None:
+    def special(self, table: FoundTable, column: FoundColumn, known: TableFacts) -> ColumnRole | None:
         """Weights, keys and the sample's design."""
         name = name_of(table)
         weight = self.weights.get(name, {}).get(column.name)
         if weight is not None:
-            return Finding(name, column.name, WEIGHT, weight.confidence, weight.reasons)
+            return ColumnRole(name, column.name, WEIGHT, weight.confidence, weight.reasons)
         persons = self.persons
         if persons is not None and persons.key:
             if name == persons.table and (column.name,) == persons.key:
-                return Finding(name, column.name, PERSON_KEY, persons.confidence, (persons.reason,))
+                return ColumnRole(name, column.name, PERSON_KEY, persons.confidence, (persons.reason,))
             if persons.carried_by.get(name) == (column.name,):
                 reason = f"It refers to the persons of {persons.table[1]}."
-                return Finding(name, column.name, PERSON_KEY, round(persons.confidence * 0.95, 2), (reason,))
+                return ColumnRole(name, column.name, PERSON_KEY, round(persons.confidence * 0.95, 2), (reason,))
         design = self.design(table, column, known)
         return design or self.repeated_person(table, column, known) or self.household(table, column)
 
-    def repeated_person(self, table: FoundTable, column: FoundColumn, known: TableFacts) -> Finding | None:
+    def repeated_person(self, table: FoundTable, column: FoundColumn, known: TableFacts) -> ColumnRole | None:
         """The person of a row, where a table of weights has several rows a person."""
         persons, distinct = self.persons, known.columns.get(column.name, ColumnFacts()).distinct
         if persons is None or persons.key or name_of(table) != persons.table or distinct is None:
@@ -341,16 +341,18 @@ class _Reader:
         if plain_type(column.data_type) not in NUMBERS | TEXTUAL | {"uuid"}:
             return None
         reason = "It is named like the key of a person, who stands on several rows of the table with the weight."
-        return Finding(name_of(table), column.name, PERSON_KEY, 0.6, (reason,))
+        return ColumnRole(name_of(table), column.name, PERSON_KEY, 0.6, (reason,))
 
-    def household(self, table: FoundTable, column: FoundColumn) -> Finding | None:
+    def household(self, table: FoundTable, column: FoundColumn) -> ColumnRole | None:
         if not (is_id_name(column.name) and stems_of(column.name) & HOUSEHOLD_WORDS):
             return None
         if column.data_type in ("boolean", "double precision", "real") or plain_type(column.data_type) in MOMENTS:
             return None
-        return Finding(name_of(table), column.name, HOUSEHOLD_KEY, 0.8, ("It is named like the key of a household.",))
+        return ColumnRole(
+            name_of(table), column.name, HOUSEHOLD_KEY, 0.8, ("It is named like the key of a household.",)
+        )
 
-    def design(self, table: FoundTable, column: FoundColumn, known: TableFacts) -> Finding | None:
+    def design(self, table: FoundTable, column: FoundColumn, known: TableFacts) -> ColumnRole | None:
         if plain_type(column.data_type) not in NUMBERS | TEXTUAL:
             return None
         name, lowered = name_of(table), column.name.lower()
@@ -362,10 +364,12 @@ class _Reader:
         for role, sure, other in ((STRATUM_ROLE, STRATUM, STRATUM_BESIDE), (PSU_ROLE, PSU, PSU_BESIDE)):
             if sure.match(lowered) and (beside or persons or lowered.startswith("sdmv")):
                 reasons = (f"It is a name of a {DESIGN_WORDS[role]} of samples.", "Its values are few for its rows.")
-                return Finding(name, column.name, role, 0.9 if beside else 0.65, reasons[: 2 if found.distinct else 1])
+                return ColumnRole(
+                    name, column.name, role, 0.9 if beside else 0.65, reasons[: 2 if found.distinct else 1]
+                )
             if other.match(lowered) and beside:
                 reason = f"Beside a weight its name means a {DESIGN_WORDS[role]} of a sample."
-                return Finding(name, column.name, role, 0.7, (reason,))
+                return ColumnRole(name, column.name, role, 0.7, (reason,))
         return None
 
     # ── dates ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -383,27 +387,29 @@ class _Reader:
     def period_of(self, table: FoundTable) -> str:
         return next((each.period for each in self.periods if each.table == name_of(table)), "")
 
-    def date(self, table: FoundTable, column: FoundColumn, event: str) -> Finding | None:
+    def date(self, table: FoundTable, column: FoundColumn, event: str) -> ColumnRole | None:
         name = name_of(table)
         if plain_type(column.data_type) not in MOMENTS:
             return None
         if BIRTH.search(column.name.lower()):
-            return Finding(name, column.name, BIRTH_DATE, 0.9, ("It is named like a date of birth.",))
+            return ColumnRole(name, column.name, BIRTH_DATE, 0.9, ("It is named like a date of birth.",))
         if column.name == event:
             rank = _event_rank(column, table)
             alone = "It is the date of a table that refers to the persons."
             named = "Of the dates of a table that refers to the persons its name says most of an event."
             confidence = 0.9 if rank >= 2 else 0.75 if rank >= 0 else 0.55
-            return Finding(name, column.name, EVENT_DATE, confidence, (named if rank >= 2 else alone,))
+            return ColumnRole(name, column.name, EVENT_DATE, confidence, (named if rank >= 2 else alone,))
         if column.name == self.period_of(table):
-            return Finding(name, column.name, OTHER_DATE, 0.9, ("It is the period of weights that hold for one each.",))
-        return Finding(name, column.name, OTHER_DATE, 0.8, ("It is a date.",))
+            return ColumnRole(
+                name, column.name, OTHER_DATE, 0.9, ("It is the period of weights that hold for one each.",)
+            )
+        return ColumnRole(name, column.name, OTHER_DATE, 0.8, ("It is a date.",))
 
     # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────
-    def plain(self, table: FoundTable, column: FoundColumn, found: ColumnFacts, rows: int | None) -> Finding:
+    def plain(self, table: FoundTable, column: FoundColumn, found: ColumnFacts, rows: int | None) -> ColumnRole:
         made = _plain_role(column, found, rows, (name_of(table), column.name) in self.held)
         role, confidence, reason, order = made
-        return Finding(name_of(table), column.name, role, confidence, (reason,), order)
+        return ColumnRole(name_of(table), column.name, role, confidence, (reason,), order)
 
 
 Plain = tuple[str, float, str, tuple[str, ...]]  # role, confidence, reason, order
@@ -485,7 +491,7 @@ QUESTION: Final = re.compile(r"^q[a-z]{0,2}\d+[a-z]?(_\d+)?$")
 
 
 def _dataset_type(
-    columns: Sequence[Finding], tables: Sequence[FoundTable], facts: Facts, persons: PersonUnit | None
+    columns: Sequence[ColumnRole], tables: Sequence[FoundTable], facts: Facts, persons: PersonUnit | None
 ) -> Guess:
     single = {name_of(t) for t in tables if not _looks_aggregated(t, columns)}
     aggregated = {name_of(table) for table in tables} - single
@@ -505,7 +511,7 @@ TOTALS: Final = word_set(
 )
 
 
-def _looks_aggregated(table: FoundTable, columns: Sequence[Finding]) -> bool:
+def _looks_aggregated(table: FoundTable, columns: Sequence[ColumnRole]) -> bool:
     own = [each for each in columns if each.table == name_of(table)]
     roles = {each.role for each in own}
     if roles & {WEIGHT, PERSON_KEY, EVENT_DATE, HOUSEHOLD_KEY} or len(table.primary_key) == 1:
@@ -517,7 +523,7 @@ def _looks_aggregated(table: FoundTable, columns: Sequence[Finding]) -> bool:
 
 
 def _data_category(
-    columns: Sequence[Finding],
+    columns: Sequence[ColumnRole],
     tables: Sequence[FoundTable],
     facts: Facts,
     weights: Mapping[TableName, Mapping[str, WeightReading]],

@@ -326,7 +326,7 @@ def test_decisions_hold_for_what_was_away_for_a_while(
     database_url = make_database(SHOP)
     dsn = readonly_dsn(database_url)
     dataset = make_active("shop", dsn)
-    dataset.tables.get(name="users").columns.filter(name="email").update(visible=False)
+    dataset.tables.get(name="users").columns.filter(name="email").update(shown="hidden")
     dataset.tables.filter(name="events").update(included=False)
     role = dsn.split("//")[1].split(":")[0]
     for statement in (f"REVOKE SELECT ON users, events FROM {role}", f"GRANT SELECT ON users, events TO {role}"):

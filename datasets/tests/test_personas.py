@@ -74,7 +74,7 @@ YOUNG_WOMEN = [*FEMALE, {"column": "age", "op": "between", "value": [18, 24]}]
 def survey(make_active: Callable[..., Dataset], make_database: MakeDatabase, readonly_dsn: ReadonlyDsn) -> Dataset:
     """Live, weighted, with email hidden and phone masked."""
     dataset = make_active("survey", readonly_dsn(make_database(SURVEY)))
-    DatasetColumn.objects.filter(table__dataset=dataset, name="email").update(visible=False)
+    DatasetColumn.objects.filter(table__dataset=dataset, name="email").update(shown="hidden")
     masked = {"column": "public.people.phone", "show": "masked", "mask": {"kind": "hash"}}
     Dataset.objects.filter(pk=dataset.pk).update(policies={"columns": [masked]})
     approve_dataset(dataset.pk, actor="test")
@@ -120,7 +120,7 @@ def test_a_persona_is_found_however_its_letters_are_written(survey: Dataset) -> 
 def test_nothing_else_of_the_working_copy_goes_live_with_a_persona(survey: Dataset) -> None:
     published = live()
     Dataset.objects.filter(pk=survey.pk).update(title="Draft", policies={})
-    DatasetColumn.objects.filter(table__dataset=survey, name="email").update(visible=True)
+    DatasetColumn.objects.filter(table__dataset=survey, name="email").update(shown="visible")
 
     save_persona(survey.pk, "Women", FEMALE, actor="ana")
 
@@ -249,7 +249,7 @@ def test_a_persona_saved_before_the_first_approval_goes_live_with_it(
 def test_a_persona_over_a_column_that_is_hidden_later_is_left_out_and_says_why(survey: Dataset) -> None:
     save_persona(survey.pk, "Women", FEMALE, actor="ana")
     save_persona(survey.pk, "Grown", [{"column": "age", "op": "between", "value": [25, 34]}], actor="ana")
-    DatasetColumn.objects.filter(table__dataset=survey, name="gender").update(visible=False)
+    DatasetColumn.objects.filter(table__dataset=survey, name="gender").update(shown="hidden")
 
     approve_dataset(survey.pk, actor="ana")
 
