@@ -32,7 +32,8 @@ class ColumnFacts:
 
     `distinct` is estimated. `minimum`, `maximum` and `quantiles` (by fraction) are there for numbers and moments only,
     `lengths` (shortest, mean, longest, in characters) for texts. `formats` are forms of values, the commonest first,
-    with digits as 9, letters as a or A: `aaaa9@aaaaaaa.aaa`. `months` are rows by month ("2026-01") of date columns.
+    with digits as 9, letters as a or A: `aaaa9@aaaaaaa.aaa`. `months` are rows by month ("2026-01") of date columns,
+    of all rows if `counted`, else estimated from the sampled ones.
     """
 
     source: str = NOTHING
@@ -45,6 +46,7 @@ class ColumnFacts:
     lengths: tuple[int, float, int] | None = None
     formats: tuple[CommonValue, ...] = ()
     months: Mapping[str, int] = field(default_factory=dict)
+    counted: bool = False
 
     def without_values(self) -> ColumnFacts:
         """What may be kept of personal data: how much there is of it."""

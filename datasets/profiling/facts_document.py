@@ -32,6 +32,7 @@ def column_document(facts: ColumnFacts) -> Document:
         "lengths": list(facts.lengths) if facts.lengths else None,
         "formats": [[one.value, one.share] for one in facts.formats],
         "months": dict(facts.months),
+        "counted": facts.counted or None,
     }
     return {name: value for name, value in found.items() if value not in (None, {}, [])}
 
@@ -59,6 +60,7 @@ def parse_column(document: Document) -> ColumnFacts:
         lengths=(lengths[0], lengths[1], lengths[2]) if lengths else None,
         formats=parse_values(document.get("formats", [])),
         months=document.get("months", {}),
+        counted=document.get("counted", False),
     )
 
 

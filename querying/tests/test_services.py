@@ -183,7 +183,7 @@ async def test_raw_rows_are_few_and_truncation_is_said(shop: Dataset, engine: En
 async def test_a_hidden_column_and_a_left_out_table_are_not_there(shop: Dataset, engine: Engine) -> None:
     def hide() -> None:
         users = shop.tables.get(name="users")
-        users.columns.filter(name="email").update(visible=False)
+        users.columns.filter(name="email").update(shown="hidden")
         shop.tables.filter(name="minutes_by_day").update(included=False)
         approve_dataset(shop.pk, actor="test")
 
