@@ -338,7 +338,7 @@ class Finding(models.Model):
     message = models.TextField()
     count = models.BigIntegerField(null=True)
     state = models.CharField(max_length=20, choices=State, default=State.OPEN)
-    found_at = models.DateTimeField(auto_now_add=True)
+    found_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     decided_by = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True)

@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                 ('message', models.TextField()),
                 ('count', models.BigIntegerField(null=True)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('dismissed', 'Dismissed'), ('gone', 'Gone')], default='open', max_length=20)),
-                ('found_at', models.DateTimeField(auto_now_add=True)),
+                ('found_at', models.DateTimeField()),
                 ('seen_at', models.DateTimeField()),
                 ('decided_by', models.CharField(blank=True, max_length=150)),
                 ('decided_at', models.DateTimeField(null=True)),

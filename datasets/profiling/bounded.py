@@ -11,7 +11,8 @@ import asyncpg
 LOCK_TIMEOUT_MS: Final = 1_000
 # values are printed in one form, whatever the role or the database has set, and behind a pooler too
 PRINTED_FORM: Final = (
-    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'"
+    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres'; "
+    "SET LOCAL search_path = pg_catalog"
 )
 
 

@@ -5,45 +5,120 @@ Short tables come first: most of a database is known soon, and a table that take
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Final
 
 import asyncpg
 
 from config.errors import ProfilingFailed
-from datasets.connections import ConnectionTarget, open_session, set_locally
-from datasets.profiling.facts import TableFacts
-from datasets.profiling.introspection import LOCAL_SETTINGS, FoundTable
-from datasets.profiling.sampling import sample_table
+from datasets.connections import ConnectionTarget, open_session
+from datasets.profiling.bounded import bounded
+from datasets.profiling.column_quality import judge_column
+from datasets.profiling.facts import ColumnFacts, TableFacts
+from datasets.profiling.introspection import LOCAL_SETTINGS, FoundColumn, FoundTable
+from datasets.profiling.keys import rows_of
+from datasets.profiling.observations import Observation
+from datasets.profiling.personal import ABOUT_THINGS, Personal, find_personal
+from datasets.profiling.quality import NO_TIME, Question
+from datasets.profiling.sampling import Sample, fetch_months, sample_table
 from datasets.profiling.statistics import TableStatistics, fetch_statistics
 from datasets.profiling.summaries import table_facts
 
 TABLE_BUDGET_MS: Final = 5_000
-NO_TIME: Final = "budget"
+CHECK_BUDGET_MS: Final = 4_000
+CELLS: Final = 4_000_000  # sampled values of a database: some 20 s of work
+MOST_CELLS, FEWEST_CELLS = 100_000, 2_000
+PERSONAL_VALUES: Final = 300  # more of them change no decision, and cost
 Name = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class TableContents:
+    """`facts` hold no value of a column that may be personal; `observed` was noticed while they still did."""
+
+    facts: TableFacts
+    personal: Mapping[str, Personal] = field(default_factory=dict)
+    observed: tuple[Observation, ...] = ()
+
+
 async def read_contents(
-    target: ConnectionTarget, tables: Sequence[FoundTable], *, known: Collection[Name], budget_s: float
-) -> AsyncIterator[tuple[FoundTable, TableFacts]]:
-    """Facts of each table that is not `known` yet. What is left when the time is over has the planner's alone.
+    target: ConnectionTarget, tables: Sequence[FoundTable], *, known: Collection[Name], budget_s: float, today: date
+) -> AsyncGenerator[tuple[FoundTable, TableContents]]:
+    """Contents of each table that is not `known` yet. What is left when the time is over has the planner's alone.
 
     A table that cannot be read says so in its facts. Raises `ProfilingFailed` where the connection breaks.
     """
-    started = time.monotonic()
-    connection, untaken = await open_session(target, LOCAL_SETTINGS)
-    try:
-        async with connection.transaction(readonly=True):
-            if untaken:  # behind a pooler
-                await connection.execute(set_locally(untaken))
-            statistics = await fetch_statistics(connection)
+    until = time.monotonic() + budget_s
+    cells = max(FEWEST_CELLS, min(MOST_CELLS, CELLS // max(1, len(tables))))
+    async with reading(target) as connection:
+        statistics = await fetch_statistics(connection)
         for table in sorted(tables, key=lambda table: (table.row_estimate or 0, table.schema, table.name)):
             name = (table.schema, table.name)
             if name not in known:
-                left_ms = round(1000 * (started + budget_s - time.monotonic()))
-                yield table, await read_table(connection, table, statistics.get(name), left_ms)
-    except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+                left_ms = round(1000 * (until - time.monotonic()))
+                sample = await _sample(connection, table, left_ms, cells)
+                yield table, build_contents(table, statistics.get(name), sample, today=today)
+
+
+async def fetch_answers(
+    target: ConnectionTarget, questions: Sequence[Question], *, budget_s: float
+) -> list[tuple[Question, int]]:
+    """What statements about keys say; those that take too long, or fail, are left out."""
+    answers = await fetch_rows(target, [question.sql for question in questions], budget_s=budget_s)
+    return [(question, int(row[0])) for question, row in zip(questions, answers, strict=True) if row is not None]
+
+
+async def fetch_rows(
+    target: ConnectionTarget, statements: Sequence[str], *, budget_s: float
+) -> list[asyncpg.Record | None]:
+    """The one row of each statement, None where it took too long or failed."""
+    until = time.monotonic() + budget_s
+    rows: list[asyncpg.Record | None] = [None] * len(statements)
+    if statements:
+        async with reading(target) as connection:
+            for place, sql in enumerate(statements):
+                left_ms = round(1000 * (until - time.monotonic()))
+                if left_ms > 0:
+                    rows[place] = await _fetch_row(connection, sql, min(left_ms, CHECK_BUDGET_MS))
+    return rows
+
+
+async def count_months(
+    target: ConnectionTarget, columns: Sequence[tuple[FoundTable, FoundColumn]], *, budget_s: float
+) -> dict[tuple[Name, str], Mapping[str, int]]:
+    """Rows by month of date columns, all rows being read; columns for which the time was too short are left out."""
+    until = time.monotonic() + budget_s
+    counted: dict[tuple[Name, str], Mapping[str, int]] = {}
+    if columns:
+        async with reading(target) as connection:
+            for table, column in columns:
+                left_ms = round(1000 * (until - time.monotonic()))
+                limit_ms = min(left_ms, TABLE_BUDGET_MS)
+                months = await fetch_months(connection, table, column, budget_ms=limit_ms) if left_ms > 0 else None
+                if months is not None:
+                    counted[(table.schema, table.name), column.name] = months
+    return counted
+
+
+@asynccontextmanager
+async def reading(target: ConnectionTarget) -> AsyncGenerator[asyncpg.Connection]:
+    """A connection to read with. Behind a pooler each transaction sets what it needs (see `bounded`)."""
+    connection, _ = await open_session(target, LOCAL_SETTINGS)
+    try:
+        yield connection
+    except asyncpg.PostgresError as error:
+        # SQLSTATE only: a message may quote values
+        raise ProfilingFailed(
+            f"Reading the tables of {target.database} failed with SQLSTATE {error.sqlstate}.",
+            hint="Profile again; if it persists, check the database's log.",
+            sqlstate=error.sqlstate,
+        ) from None
+    except (OSError, asyncpg.InterfaceError):
         raise ProfilingFailed(
             f"The connection to {target.host}:{target.port} broke while its tables were read.", hint="Profile again."
         ) from None
@@ -51,10 +126,41 @@ async def read_contents(
         connection.terminate()
 
 
-async def read_table(
-    connection: asyncpg.Connection, table: FoundTable, statistics: TableStatistics | None, left_ms: int
-) -> TableFacts:
+async def _sample(connection: asyncpg.Connection, table: FoundTable, left_ms: int, cells: int) -> Sample:
     if left_ms <= 0:
-        return table_facts(table, statistics, None, error=NO_TIME)
-    sample = await sample_table(connection, table, budget_ms=min(TABLE_BUDGET_MS, left_ms))
-    return table_facts(table, statistics, sample, error=sample.error)
+        return Sample(error=NO_TIME)
+    return await sample_table(connection, table, budget_ms=min(TABLE_BUDGET_MS, left_ms), cells=cells)
+
+
+async def _fetch_row(connection: asyncpg.Connection, sql: str, budget_ms: int) -> asyncpg.Record | None:
+    try:
+        # the server may be too busy to cancel what it was told to
+        async with asyncio.timeout(2 * budget_ms / 1000), bounded(connection, budget_ms=budget_ms):
+            return await connection.fetchrow(sql)
+    except asyncpg.PostgresError:
+        if connection.is_closed():
+            raise asyncpg.InterfaceError("The connection broke.") from None
+        return None
+    except TimeoutError:
+        raise asyncpg.InterfaceError("The connection does not answer.") from None
+
+
+def build_contents(
+    table: FoundTable, statistics: TableStatistics | None, sample: Sample, *, today: date
+) -> TableContents:
+    """What is known of a table, of columns that may be personal without their values."""
+    facts = table_facts(table, statistics, sample)
+    qualified, rows = f"{table.schema}.{table.name}", rows_of(table, facts)
+    personal: dict[str, Personal] = {}
+    observed: list[Observation] = []
+    kept: dict[str, ColumnFacts] = {}
+    for column in table.columns:
+        known = facts.columns.get(column.name, ColumnFacts())
+        observed += judge_column(column, known, table=qualified, rows=rows, today=today)
+        values = sample.values.get(column.name, ())[:PERSONAL_VALUES] or [one.value for one in known.common]
+        found = find_personal(column, values)
+        if found is not None:
+            personal[column.name] = found
+        is_kept = found is None or found.confidence < ABOUT_THINGS
+        kept[column.name] = known if is_kept else known.without_values()
+    return TableContents(replace(facts, columns=kept), personal, tuple(observed))

@@ -50,7 +50,7 @@ class ColumnFacts:
 
     def without_values(self) -> ColumnFacts:
         """What may be kept of personal data: how much there is of it."""
-        return replace(self, minimum=None, maximum=None, quantiles={}, common=(), formats=())
+        return replace(self, minimum=None, maximum=None, quantiles={}, common=(), formats=(), months={}, counted=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Everything is read in one READ ONLY transaction with a handful of statements, wh
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,6 +22,7 @@ from datasets.profiling.additions import FoundAdditions, FoundView, Members, fet
 STATEMENT_TIMEOUT_MS = 20_000
 DATE_TYPES = {"date", "timestamp without time zone", "timestamp with time zone"}
 DATE_RANGE_TIMEOUT_MS = 5_000
+DATE_RANGES_BUDGET_S = 10
 DATE_RANGE_COLUMNS = 20
 NO_VIEW = FoundView()
 LOCAL_SETTINGS = {
@@ -41,6 +43,16 @@ class FoundColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundIndex:
+    """`columns` is empty where it is over an expression; a condition (`partial`) may quote values and is not read."""
+
+    method: str
+    columns: tuple[str, ...]
+    unique: bool
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FoundTable:
     schema: str
     name: str
@@ -54,6 +66,10 @@ class FoundTable:
     foreign_keys: tuple[ForeignKey, ...] = ()
     definitions: tuple[str, ...] = ()
     routines: tuple[RoutineName, ...] = ()
+    indexes: tuple[FoundIndex, ...] = ()
+    partition_key: str = ""  # RANGE (day)
+    partitions: int | None = None
+    unproven_keys: tuple[tuple[str, ...], ...] = ()  # columns of foreign keys that are NOT VALID or not enforced
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,7 @@ class _Keys:
     primary: tuple[str, ...] = ()
     unique: list[tuple[str, ...]] = field(default_factory=list)
     foreign: list[ForeignKey] = field(default_factory=list)
+    unproven: list[tuple[str, ...]] = field(default_factory=list)
 
 
 async def fetch_profile(target: ConnectionTarget) -> Profile:
@@ -125,10 +142,15 @@ async def _fetch_tables(connection: asyncpg.Connection, members: Members) -> tup
     keys: dict[int, _Keys] = defaultdict(_Keys)
     for row in await connection.fetch(KEYS):
         _add_key(keys[row["oid"]], row)
+    indexes: dict[int, list[FoundIndex]] = defaultdict(list)
+    for row in await connection.fetch(INDEXES):
+        indexes[row["oid"]].append(FoundIndex(row["method"], tuple(row["columns"]), row["unique"], row["partial"]))
     rows = await connection.fetch(TABLES)
     views = await fetch_views(connection, members, [row["oid"] for row in rows if row["kind"] == "view"])
     return tuple(
-        _build_table(row, columns[row["oid"]], keys[row["oid"]], views.get(row["oid"], NO_VIEW))
+        _build_table(
+            row, columns[row["oid"]], keys[row["oid"]], views.get(row["oid"], NO_VIEW), tuple(indexes[row["oid"]])
+        )
         for row in rows
         if columns[row["oid"]]
     )
@@ -143,6 +165,8 @@ def _add_key(keys: _Keys, row: Any) -> None:  # Any: an asyncpg record of KEYS
     else:
         referenced = tuple(row["ref_columns"])
         keys.foreign.append(ForeignKey(columns, row["ref_schema"], row["ref_table"], referenced))
+        if not row["proven"]:
+            keys.unproven.append(columns)
 
 
 def _build_table(
@@ -150,6 +174,7 @@ def _build_table(
     columns: list[FoundColumn],
     keys: _Keys,
     view: FoundView,
+    indexes: tuple[FoundIndex, ...],
 ) -> FoundTable:
     return FoundTable(
         schema=row["schema"],
@@ -164,18 +189,30 @@ def _build_table(
         foreign_keys=tuple(keys.foreign),
         definitions=view.definitions,
         routines=view.routines,
+        indexes=indexes,
+        partition_key=row["partition_key"],
+        partitions=row["partitions"],
+        unproven_keys=tuple(keys.unproven),
     )
 
 
 async def _fetch_dates(connection: asyncpg.Connection, tables: tuple[FoundTable, ...]) -> tuple[FoundDates, ...]:
     """Spans of the date columns of the largest tables, each under its own time limit; a slow one is left out."""
+    until = time.monotonic() + DATE_RANGES_BUDGET_S
     largest = sorted(tables, key=lambda table: -(table.row_estimate or 0))
     candidates = [(table, column) for table in largest for column in table.columns if column.data_type in DATE_TYPES]
-    found = [await _fetch_span(connection, table, column) for table, column in candidates[:DATE_RANGE_COLUMNS]]
+    found = []
+    for table, column in candidates[:DATE_RANGE_COLUMNS]:
+        left_ms = round(1000 * (until - time.monotonic()))
+        if left_ms <= 0:
+            break
+        found.append(await _fetch_span(connection, table, column, min(left_ms, DATE_RANGE_TIMEOUT_MS)))
     return tuple(span for span in found if span is not None)
 
 
-async def _fetch_span(connection: asyncpg.Connection, table: FoundTable, column: FoundColumn) -> FoundDates | None:
+async def _fetch_span(
+    connection: asyncpg.Connection, table: FoundTable, column: FoundColumn, limit_ms: int
+) -> FoundDates | None:
     name = _quote(column.name)
     # infinity has no date; a BC date or a year over 9999 has no Python date and is left out of the span
     statement = (
@@ -184,7 +221,7 @@ async def _fetch_span(connection: asyncpg.Connection, table: FoundTable, column:
     )
     try:
         async with connection.transaction(readonly=True):
-            await connection.execute(f"SET LOCAL statement_timeout = {DATE_RANGE_TIMEOUT_MS}")
+            await connection.execute(f"SET LOCAL statement_timeout = {limit_ms}")
             start, end = await connection.fetchrow(statement)
     except asyncpg.PostgresError:
         return None
@@ -216,7 +253,10 @@ SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name,
             WHEN c.relkind = 'v' OR c.reltuples < 0 THEN NULL ELSE c.reltuples::bigint END AS row_estimate,
        CASE WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_total_relation_size(t.relid)), 0)::bigint
                                        FROM pg_partition_tree(c.oid) t WHERE t.isleaf)
-            WHEN c.relkind IN ('r', 'm') THEN pg_total_relation_size(c.oid) ELSE 0 END AS size_bytes
+            WHEN c.relkind IN ('r', 'm') THEN pg_total_relation_size(c.oid) ELSE 0 END AS size_bytes,
+       CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) ELSE '' END AS partition_key,
+       CASE WHEN c.relkind = 'p' THEN (SELECT count(*)::int FROM pg_partition_tree(c.oid) t WHERE t.isleaf)
+            END AS partitions
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {VISIBLE}
 ORDER BY 2, 3
@@ -238,7 +278,8 @@ SELECT c.oid, k.contype::text AS kind,
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attnum) AS columns,
        fn.nspname::text AS ref_schema, f.relname::text AS ref_table,
        (SELECT array_agg(a.attname::text ORDER BY u.place) FROM unnest(k.confkey) WITH ORDINALITY u(attnum, place)
-        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum) AS ref_columns
+        JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum) AS ref_columns,
+       k.convalidated AS proven
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f')
 LEFT JOIN pg_class f ON f.oid = k.confrelid LEFT JOIN pg_namespace fn ON fn.oid = f.relnamespace
@@ -248,9 +289,24 @@ SELECT c.oid, 'u',
        (SELECT array_agg(a.attname::text ORDER BY u.place)
         FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(attnum, place)
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attnum WHERE u.place <= i.indnkeyatts),
-       NULL, NULL, NULL
+       NULL, NULL, NULL, true
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
 WHERE {VISIBLE} AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u'))
 ORDER BY 1, 2, 3
+"""
+
+# of a part of a table with partitions there are as many again
+INDEXES = f"""
+SELECT c.oid, m.amname::text AS method, i.indisunique AS unique, i.indpred IS NOT NULL AS partial,
+       CASE WHEN i.indexprs IS NOT NULL THEN '{{}}'::text[]
+            ELSE (SELECT array_agg(a.attname::text ORDER BY u.place)
+                  FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(attnum, place)
+                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attnum WHERE u.place <= i.indnkeyatts)
+            END AS columns
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_index i ON i.indrelid = c.oid AND i.indisvalid
+JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+WHERE {VISIBLE}
+ORDER BY c.oid, x.relname
 """

@@ -8,13 +8,16 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
-from datasets.profiling.facts import MOST_COMMON, NOTHING, SAMPLE, ColumnFacts, CommonValue
-from datasets.profiling.introspection import FoundColumn
+from datasets.profiling.facts import MOST_COMMON, NOTHING, SAMPLE, ColumnFacts, CommonValue, TableFacts
+from datasets.profiling.introspection import FoundColumn, FoundTable
+from datasets.profiling.sampling import Sample
 from datasets.profiling.statistics import TableStatistics
 from datasets.profiling.values import MOMENTS, Spread, base_type, is_text, month_of, order_of, spread_of
 
 MOST_FORMATS: Final = 10
 LONGEST_RUN: Final = 12
+ENOUGH: Final = 200  # sampled rows to speak against statistics
+FAR: Final = 0.2  # shares that chance alone does not part
 
 
 def summarise(column: FoundColumn, values: Sequence[str | None], rows: int | None) -> ColumnFacts:
@@ -39,18 +42,41 @@ def summarise(column: FoundColumn, values: Sequence[str | None], rows: int | Non
         lengths=_lengths(texts),
         formats=_most_common(Counter(map(format_of, texts)), len(values), MOST_FORMATS),
         months={} if rows is None else _months(moments, rows / len(values)),
+        counted=rows == len(values),
     )
 
 
-def merge_facts(statistics: TableStatistics | None, sampled: Mapping[str, ColumnFacts]) -> dict[str, ColumnFacts]:
-    """By column: what fresh statistics know, with what only rows tell; of other columns what the sample tells."""
-    known = statistics.columns if statistics is not None and not statistics.stale else {}
+def table_facts(table: FoundTable, statistics: TableStatistics | None, sample: Sample) -> TableFacts:
+    """Counted rows before the planner's fresh number, before those estimated from the sample, before a stale number."""
+    sampled = {
+        column.name: summarise(column, sample.values.get(column.name, ()), sample.rows) for column in table.columns
+    }
+    fresh = statistics.rows if statistics is not None and not statistics.stale else None
+    stale = statistics.rows if statistics is not None else None
+    numbers = (sample.rows if sample.complete else None, fresh, sample.rows, stale, table.row_estimate)
+    return TableFacts(
+        rows=next((number for number in numbers if number is not None), None),
+        size_bytes=table.size_bytes,
+        sampled=sample.read,
+        columns=sampled if sample.complete else merge_facts(statistics, sampled, seen=sample.read),
+        error=sample.error,
+    )
+
+
+def merge_facts(
+    statistics: TableStatistics | None, sampled: Mapping[str, ColumnFacts], *, seen: int
+) -> dict[str, ColumnFacts]:
+    """By column: what fresh statistics know, with what only rows tell; of other columns what the `seen` rows tell.
+
+    Stale statistics count where no row could be read, and fresh ones not where the rows contradict them.
+    """
+    known = statistics.columns if statistics is not None and (not statistics.stale or not seen) else {}
     names = dict.fromkeys([*sampled, *known])
-    return {name: _merge(known.get(name), sampled.get(name, ColumnFacts())) for name in names}
+    return {name: _merge(known.get(name), sampled.get(name, ColumnFacts()), seen) for name in names}
 
 
-def _merge(known: ColumnFacts | None, sampled: ColumnFacts) -> ColumnFacts:
-    if known is None:
+def _merge(known: ColumnFacts | None, sampled: ColumnFacts, seen: int) -> ColumnFacts:
+    if known is None or (seen >= ENOUGH and _contradicts(sampled, known)):
         return sampled
     if sampled.source == NOTHING:
         return known
@@ -61,7 +87,16 @@ def _merge(known: ColumnFacts | None, sampled: ColumnFacts) -> ColumnFacts:
         lengths=sampled.lengths,
         formats=sampled.formats,
         months=sampled.months,
+        counted=sampled.counted,
     )
+
+
+def _contradicts(sampled: ColumnFacts, known: ColumnFacts) -> bool:
+    """Statistics may lie: rows were replaced while nobody counted, or somebody wrote the statistics."""
+    if abs((sampled.null_share or 0) - (known.null_share or 0)) > FAR:
+        return True
+    ours, theirs = ({one.value: one.share for one in facts.common} for facts in (sampled, known))
+    return any(abs(ours.get(value, 0) - theirs.get(value, 0)) > FAR for value in ours.keys() | theirs.keys())
 
 
 def estimate_distinct(counts: Mapping[str, int], rows: float | None) -> int | None:

@@ -125,7 +125,7 @@ def test_statistics_of_a_mass_update_are_stale(make_database: MakeDatabase) -> N
 
     visits = statistics_of(dsn)["visits"]
     table = tables_of(dsn)["visits"]
-    merged = merge_facts(visits, facts_of(table, sample_of(dsn, table)))
+    merged = merge_facts(visits, facts_of(table, sample_of(dsn, table)), seen=2000)
 
     assert visits.stale
     assert shares(visits.columns["place"]) == {"Berlin": 0.7, "Wien": 0.2}
