@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import MD5, Lower
+from django.utils import timezone
 
 from datasets.fields import SealedTextField
 from datasets.lifecycle import Status
@@ -338,8 +339,8 @@ class Finding(models.Model):
     message = models.TextField()
     count = models.BigIntegerField(null=True)
     state = models.CharField(max_length=20, choices=State, default=State.OPEN)
-    found_at = models.DateTimeField()
-    seen_at = models.DateTimeField()
+    found_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
     decided_by = models.CharField(max_length=150, blank=True)
     decided_at = models.DateTimeField(null=True)
     # the run that opened it, and when people outside were told

@@ -39,6 +39,7 @@ from datasets.models import (
     DatasetColumn,
     DatasetTable,
     DesignDecision,
+    ProfilingRun,
     Shown,
     SystemConfig,
 )
@@ -72,14 +73,16 @@ def grow_version() -> int:
 
 def publish(dataset: Dataset, *, actor: str) -> CatalogEntry:
     """A new entry from the working copy, live from the commit on. Call it inside a transaction."""
-    return _write_entry(dataset, build_document(dataset), actor=actor)
+    newest = dataset.profiling_runs.filter(state=ProfilingRun.State.SUCCEEDED).order_by("-finished_at").first()
+    return _write_entry(dataset, build_document(dataset), run_id=newest.pk if newest else None, actor=actor)
 
 
 def republish(dataset: Dataset, *, actor: str) -> CatalogEntry | None:
     """The live document again with the dataset's present connection and personas; None where nothing is live."""
     if dataset.live_entry is None:
         return None
-    return _write_entry(dataset, with_personas(dataset, dataset.live_entry.document), actor=actor)
+    document = with_personas(dataset, dataset.live_entry.document)
+    return _write_entry(dataset, document, run_id=dataset.live_entry.profiling_run_id, actor=actor)
 
 
 def publish_design(dataset: Dataset, *, with_merges: bool, actor: str) -> CatalogEntry | None:
@@ -88,16 +91,18 @@ def publish_design(dataset: Dataset, *, with_merges: bool, actor: str) -> Catalo
         return None
     merges = {"merges": dataset.merges} if with_merges else {}
     document = {**dataset.live_entry.document, **_design_parts(dataset), **merges}
-    return _write_entry(dataset, with_personas(dataset, document), actor=actor)
+    run_id = dataset.live_entry.profiling_run_id
+    return _write_entry(dataset, with_personas(dataset, document), run_id=run_id, actor=actor)
 
 
-def _write_entry(dataset: Dataset, document: Document, *, actor: str) -> CatalogEntry:
+def _write_entry(dataset: Dataset, document: Document, *, run_id: int | None, actor: str) -> CatalogEntry:
     entry = CatalogEntry.objects.create(
         dataset=dataset,
         version=grow_version(),
         document=document,
         connection=dataset.connection,
         connection_id=dataset.connection_id,
+        profiling_run_id=run_id,
         created_by=actor,
     )
     dataset.live_entry = entry

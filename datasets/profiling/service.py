@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import asdict
 from functools import partial
+from typing import Final, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
 
-from config.errors import DatasetNotFound, GatewayError, ProfilingFailed, QueueUnavailable
+from config.errors import DatasetNotFound, GatewayError, ProfilingFailed, QueueUnavailable, TransitionRefused
 from datasets.additions_document import build_additions_document
+from datasets.connections import ConnectionTarget
 from datasets.credentials import open_target
 from datasets.lifecycle import Status
-from datasets.models import Dataset, DatasetColumn, DatasetTable, ProfilingRun
+from datasets.models import Dataset, DatasetColumn, DatasetTable, ProfilingRun, TableReading
+from datasets.profiling.contents import TableContents, read_contents
+from datasets.profiling.contents_document import contents_document, parse_contents
 from datasets.profiling.introspection import FoundTable, Profile, fetch_profile
+from datasets.profiling.judging import judge
+from datasets.profiling.keeping import keep_judgement, keep_readings_of
+from datasets.profiling.progress import announce
 from datasets.profiling.routines import merge_routines
 from datasets.queue import PROFILE_DATASET, enqueue
 from datasets.transitions import move
 
-PROFILE_TIMEOUT_S = 120
+# together, with 30 s for questions about keys and dates, within two minutes
+CATALOGUE_TIMEOUT_S: Final = 30
+CONTENTS_BUDGET_S: Final = 50.0
+BATCH: Final = 500
 OPEN = (ProfilingRun.State.QUEUED, ProfilingRun.State.RUNNING)
 BEFORE_APPROVAL = (Status.DRAFT, Status.METADATA_PENDING, Status.HUMAN_REVIEW, Status.ERROR)
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -60,29 +72,43 @@ def run_profile(run_id: int) -> None:
     run = ProfilingRun.objects.select_related("dataset").filter(pk=run_id).first()
     if run is None or run.state not in OPEN or run.dataset.deleted_at is not None:
         return
-    run.state, run.attempts, run.started_at = ProfilingRun.State.RUNNING, run.attempts + 1, timezone.now()
-    run.save(update_fields=["state", "attempts", "started_at"])
+    begun = ProfilingRun.objects.filter(pk=run.pk, state__in=OPEN).update(
+        state=ProfilingRun.State.RUNNING, attempts=run.attempts + 1, started_at=timezone.now()
+    )
+    if not begun:  # cancelled meanwhile
+        return
+    run.refresh_from_db()
     try:
-        with asyncio.Runner() as runner:
-            target = open_target(run.dataset.connection)
-            profile = runner.run(_fetch(target))
-            _keep_catalogue(run, profile)
-            for table, facts in _each(runner, _read(run, target, profile)):
-                _keep_reading(run, table, facts)
-                if _is_cancelled(run):
-                    return
+        _profile(run)
     except GatewayError as error:
         run.error_code, run.error_message = error.code, error.message
         run.save(update_fields=["error_code", "error_message"])
         raise
-    _finish(run, profile)
 
 
-def _read(
-    run: ProfilingRun, target: ConnectionTarget, profile: Profile
-) -> AsyncIterator[tuple[FoundTable, TableFacts]]:
-    known = set(run.readings.values_list("schema", "name"))
-    return read_contents(target, profile.tables, known=known, budget_s=CONTENTS_BUDGET_S)
+def _profile(run: ProfilingRun) -> None:
+    with asyncio.Runner() as runner:
+        target = open_target(run.dataset.connection)
+        profile = runner.run(_fetch(target))
+        _keep_catalogue(run, profile)
+        known = set(run.readings.values_list("schema", "name"))
+        contents = read_contents(
+            target, profile.tables, known=known, budget_s=CONTENTS_BUDGET_S, today=timezone.now().date()
+        )
+        for table, found in _each(runner, contents):
+            _keep_reading(run, table, found)
+            if _is_cancelled(run):
+                return
+        readings = {
+            (reading.schema, reading.name): parse_contents(reading.facts)
+            for reading in run.readings.iterator(chunk_size=BATCH)
+        }
+        judgement = runner.run(judge(target, profile.tables, readings))
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update(of=("self",)).get(pk=run.dataset_id)
+        if ProfilingRun.objects.filter(pk=run.pk, state__in=OPEN).exists():
+            keep_judgement(run, dataset, profile, readings, judgement)
+            _finish(run)
 
 
 def _each(runner: asyncio.Runner, items: AsyncGenerator[T]) -> Iterator[T]:
@@ -90,20 +116,24 @@ def _each(runner: asyncio.Runner, items: AsyncGenerator[T]) -> Iterator[T]:
     try:
         while True:
             try:
-                yield runner.run(anext(items))
+                yield runner.run(_next(items))
             except StopAsyncIteration:
                 return
     finally:
         runner.run(items.aclose())
 
 
+async def _next(items: AsyncGenerator[T]) -> T:
+    return await anext(items)
+
+
 async def _fetch(target: ConnectionTarget) -> Profile:
     try:
-        async with asyncio.timeout(PROFILE_TIMEOUT_S):
+        async with asyncio.timeout(CATALOGUE_TIMEOUT_S):
             return await fetch_profile(target)
     except TimeoutError:
         raise ProfilingFailed(
-            f"Profiling did not finish within {PROFILE_TIMEOUT_S} s.",
+            f"The catalogue could not be read within {CATALOGUE_TIMEOUT_S} s.",
             hint="The database answers too slowly; try again.",
         ) from None
 
@@ -118,37 +148,51 @@ def _keep_catalogue(run: ProfilingRun, profile: Profile) -> None:
     run.columns_found = sum(len(table.columns) for table in profile.tables)
     run.tables_read = run.readings.count()
     run.save(update_fields=["tables_found", "columns_found", "tables_read"])
-    announce(run)
+    transaction.on_commit(partial(announce, run))
 
 
-def _keep_reading(run: ProfilingRun, table: FoundTable, facts: TableFacts) -> None:
+def _keep_reading(run: ProfilingRun, table: FoundTable, found: TableContents) -> None:
     TableReading.objects.get_or_create(
-        run=run, schema=table.schema, name=table.name, defaults={"facts": document_of(facts), "error": facts.error}
+        run=run,
+        schema=table.schema,
+        name=table.name,
+        defaults={"facts": contents_document(found), "error": found.facts.error},
     )
     run.tables_read += 1
-    run.table_at_hand = f"{table.schema}.{table.name}"[:130]
+    run.table_at_hand = f"{table.schema}.{table.name}"
     run.save(update_fields=["tables_read", "table_at_hand"])
     announce(run)
 
 
 def _is_cancelled(run: ProfilingRun) -> bool:
-    return ProfilingRun.objects.filter(pk=run.pk, state=ProfilingRun.State.CANCELLED).exists()
+    return not ProfilingRun.objects.filter(pk=run.pk, state__in=OPEN).exists()
 
 
-@transaction.atomic
-def _finish(run: ProfilingRun, profile: Profile) -> None:
-    dataset = Dataset.objects.select_for_update(of=("self",)).get(pk=run.dataset_id)
-    run.refresh_from_db(fields=["state"])
-    if run.state not in OPEN:
-        return
-    judge(run, dataset, profile)
+def _finish(run: ProfilingRun) -> None:
     run.state, run.finished_at = ProfilingRun.State.SUCCEEDED, timezone.now()
     run.error_code = run.error_message = run.table_at_hand = ""
     run.save()
-    announce(run)
+    keep_readings_of(run.dataset_id)
+    transaction.on_commit(partial(announce, run))
     # no model drafts yet: comments are the dictionary, so what is pending is a person
-    move(dataset.pk, Status.METADATA_PENDING, only_from=[Status.PROFILING])
-    move(dataset.pk, Status.HUMAN_REVIEW, only_from=[Status.METADATA_PENDING])
+    move(run.dataset_id, Status.METADATA_PENDING, only_from=[Status.PROFILING])
+    move(run.dataset_id, Status.HUMAN_REVIEW, only_from=[Status.METADATA_PENDING])
+
+
+@transaction.atomic
+def cancel_run(run_id: int, *, actor: str) -> None:
+    """Stop a run that waits or works; the worker leaves off after the table at hand. What is published stays.
+
+    Raises `TransitionRefused` where it is over already.
+    """
+    run = ProfilingRun.objects.select_for_update(of=("self",)).filter(pk=run_id, state__in=OPEN).first()
+    if run is None:
+        raise TransitionRefused("That profile is over already.", hint="Profile again if its result does not serve.")
+    run.state, run.finished_at, run.cancelled_by = ProfilingRun.State.CANCELLED, timezone.now(), actor
+    run.save(update_fields=["state", "finished_at", "cancelled_by"])
+    reason = f"{actor} cancelled its profile; profile it again."
+    move(run.dataset_id, Status.ERROR, only_from=[Status.PROFILING], reason=reason, code="profile_cancelled")
+    transaction.on_commit(partial(announce, run))
 
 
 def _set_facts(dataset: Dataset, profile: Profile) -> None:
@@ -191,6 +235,9 @@ def _merge_tables(dataset: Dataset, profile: Profile) -> None:
         row.primary_key, row.unique_keys = list(table.primary_key), [list(key) for key in table.unique_keys]
         row.foreign_keys = [asdict(key) for key in table.foreign_keys]
         row.definitions, row.routines = list(table.definitions), [list(name) for name in table.routines]
+        row.partition_key, row.partitions = table.partition_key, table.partitions
+        columns = {column.name for column in table.columns}
+        row.indexes = [asdict(index) for index in table.indexes if columns.issuperset(index.columns)]
         row.save()
         _merge_columns(row, table)
 
@@ -220,6 +267,7 @@ def fail_run(run_id: int, error: GatewayError) -> None:
     run.state, run.finished_at = ProfilingRun.State.FAILED, timezone.now()
     run.error_code, run.error_message = error.code, error.message
     run.save()
+    transaction.on_commit(partial(announce, run))
     move(
         run.dataset_id,
         Status.ERROR,

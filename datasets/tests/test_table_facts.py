@@ -90,7 +90,7 @@ def analysed(dsn: str) -> str:
     return dsn
 
 
-def shares(facts: ColumnFacts) -> dict[str, float]:
+def shares(facts: ColumnFacts) -> dict[str, object]:
     return {common.value: pytest.approx(common.share, abs=0.03) for common in facts.common}
 
 
