@@ -234,7 +234,9 @@ def test_a_persona_of_a_deleted_dataset_is_not_kept(survey: Dataset) -> None:
 def test_a_persona_saved_before_the_first_approval_goes_live_with_it(
     worker: Worker, make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
 ) -> None:
-    registration = register_dataset("survey", readonly_dsn(make_database(SURVEY)), actor="test")
+    registration = register_dataset(
+        "survey", readonly_dsn(make_database(SURVEY)), personal_data="visible", actor="test"
+    )
     wait_for_run(registration.profiling_run_id, wait_s=20)
     set_survey_design(registration.dataset_id, DESIGN, actor="ana")
 
