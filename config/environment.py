@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -41,6 +42,41 @@ def read_int(name: str, default: int, *, least: int = 0) -> int:
     if not text.isdigit() or int(text) < least:
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}.")
     return int(text)
+
+
+def read_schedule(name: str, default: str) -> str:
+    """Five fields of cron, days of the week by their names; "off" is none."""
+    text = read_text(name, default)
+    if text.lower() == "off":
+        return ""
+    if not re.fullmatch(r"(?:[\d*/,-]+ +){3}[\d*/,-]+ +(?:\*|[a-z]{3}(?:[,-][a-z]{3})*)", text, re.IGNORECASE):
+        raise ImproperlyConfigured(f'{name} must be five fields of cron in UTC, as "{default}" or "30 1 * * mon-fri".')
+    return " ".join(text.split())
+
+
+def read_email_url(name: str) -> dict[str, object]:
+    """Django's settings of outgoing mail for smtp://, smtps:// or smtp://...?tls=starttls; none where it is not set."""
+    url = read_text(name)
+    if not url:
+        return {}
+    fault = ImproperlyConfigured(f"{name} must be smtp://user:password@host:port?tls=starttls or smtps://user:...")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise fault from None
+    options = dict(parse_qsl(parts.query))
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or options.get("tls", "starttls") != "starttls":
+        raise fault
+    uses_starttls = parts.scheme == "smtp" and "tls" in options
+    return {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port or {"smtps": 465, "smtp": 587 if uses_starttls else 25}[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": uses_starttls,
+    }
 
 
 def read_database_url(url: str, *, name: str) -> dict[str, object]:

@@ -236,6 +236,13 @@ class SourceDnsFailed(PreflightError):
     default_hint = "Check the host name in the connection string."
 
 
+class HostRefused(PreflightError):
+    """An address of this machine, or one that only machines of a cloud may ask."""
+
+    code, status = "host_refused", 403
+    default_hint = "Name a host whose address is neither this machine's own nor link-local; see docs/security.md."
+
+
 class SourceTlsRefused(PreflightError):
     code = "source_tls_refused"
     default_hint = "Change sslmode in the connection string, or turn TLS on at the database."
@@ -254,6 +261,13 @@ class SourceDatabaseMissing(PreflightError):
 class SourceNotPostgresql(PreflightError):
     code = "source_not_postgresql"
     default_hint = "Another kind of server answers at this address; check host and port (PostgreSQL's default is 5432)."
+
+
+class DeliveryFailed(GatewayError):
+    """A message could not be delivered to where people are told of findings."""
+
+    code, status, retryable = "delivery_failed", 502, True
+    default_hint = "Check EMAIL_URL, or the webhook_url of the system setting alerts."
 
 
 class InternalError(GatewayError):

@@ -17,7 +17,15 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded
-from config.environment import read_bool, read_database_url, read_int, read_list, read_text
+from config.environment import (
+    read_bool,
+    read_database_url,
+    read_email_url,
+    read_int,
+    read_list,
+    read_schedule,
+    read_text,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = embedded.data_dir()
@@ -100,6 +108,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_dramatiq",
     "channels",
+    "dramatiq_crontab",
     "ninja",  # the page of the API's documentation, with its scripts from here and not from elsewhere
     "config",
     "datasets",
@@ -216,6 +225,19 @@ LOG_PARTITION_MONTHS_AHEAD = 3
 # production never runs a role that may write, whatever a command was told
 ALLOW_UNSAFE_ROLES = EMBEDDED or DEBUG
 UNIX_SOCKETS_ALLOWED = EMBEDDED
+LOCAL_ADDRESSES_ALLOWED = EMBEDDED or DEBUG
+
+# ── what happens by itself, and who is told ──────────────────────────────────────────────────────────────────
+DRIFT_SCHEDULE = read_schedule("DRIFT_SCHEDULE", "0 2 * * *")
+MAIL = read_email_url("EMAIL_URL")
+EMAIL_CONFIGURED = bool(MAIL)
+EMAIL_HOST, EMAIL_PORT = MAIL.get("EMAIL_HOST", ""), MAIL.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.get("EMAIL_HOST_USER", ""), MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL.get("EMAIL_USE_SSL", False), MAIL.get("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = read_text("EMAIL_FROM", "mcp-analytics@localhost")
+# one scheduler works, others wait until it is gone
+DRAMATIQ_CRONTAB = {"REDIS_URL": REDIS_URL or "redis://127.0.0.1:1/0", "LOCK_BLOCKING_TIMEOUT": None}
 
 # FastMCP would bring its own handler, in boxes; every refusal is in the query log with its code anyway
 os.environ.setdefault("FASTMCP_LOG_ENABLED", "false")

@@ -7,9 +7,10 @@ from typing import Any
 import dramatiq
 
 from config.errors import GatewayError, ProfilingFailed
+from datasets.alerts import email_findings, post_findings
 from datasets.models import ProfilingRun
-from datasets.profiling.service import fail_run, run_profile
-from datasets.queue import PROFILE_DATASET
+from datasets.profiling.service import SCHEDULE, fail_run, request_profiles, run_profile
+from datasets.queue import CHECK_DRIFT, EMAIL_FINDINGS, POST_FINDINGS, PROFILE_DATASET
 
 
 def worth_retrying(retries: int, error: BaseException) -> bool:
@@ -29,6 +30,21 @@ def worth_retrying(retries: int, error: BaseException) -> bool:
 )
 def profile_dataset(run_id: int) -> None:
     run_profile(run_id)
+
+
+@dramatiq.actor(actor_name=CHECK_DRIFT, max_retries=3)
+def check_drift() -> None:
+    request_profiles(actor=SCHEDULE)
+
+
+@dramatiq.actor(actor_name=EMAIL_FINDINGS, max_retries=5, min_backoff=10_000, time_limit=60_000)
+def mail_findings(run_id: int) -> None:
+    email_findings(run_id)
+
+
+@dramatiq.actor(actor_name=POST_FINDINGS, max_retries=5, min_backoff=10_000, time_limit=60_000)
+def post_findings_outside(run_id: int) -> None:
+    post_findings(run_id)
 
 
 @dramatiq.actor

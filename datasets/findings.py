@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from config.errors import InvalidRequest
 from datasets.models import Dataset, Finding
-from datasets.profiling.observations import SEVERITIES, Observation
+from datasets.profiling.observations import DRIFT, SEVERITIES, WARNING, Observation
 
+PROFILE_FAILED: Final = "profile_failed"
 PROBE_CODES: Final = frozenset({"not_answered", "unreachable"})
 NAME_LENGTH: Final = 63
 Key = tuple[str, str, str, str]
@@ -28,6 +29,13 @@ def keep_probed(dataset_id: int, observations: Sequence[Observation], *, run_id:
     """What questions to the published dataset brought to light."""
     earlier = Finding.objects.filter(dataset_id=dataset_id, code__in=PROBE_CODES)
     _keep(dataset_id, earlier, observations, run_id=run_id)
+
+
+def keep_failed(dataset_id: int, code: str, *, run_id: int) -> None:
+    """A published dataset could not be profiled: nobody knows whether it still fits."""
+    message = f"Its profile failed ({code}): what changed in its database since is not known."
+    failed = Observation(DRIFT, PROFILE_FAILED, WARNING, message)
+    _keep(dataset_id, Finding.objects.filter(dataset_id=dataset_id, code=PROFILE_FAILED), [failed], run_id=run_id)
 
 
 @transaction.atomic

@@ -8,6 +8,10 @@ from redis.exceptions import RedisError
 
 from config.errors import QueueUnavailable
 
+CHECK_DRIFT = "check_drift"
+EMAIL_FINDINGS = "email_findings"
+POST_FINDINGS = "post_findings"
+PROBE_DATASET = "probe_dataset"
 PROFILE_DATASET = "profile_dataset"
 
 

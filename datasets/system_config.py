@@ -6,6 +6,7 @@ The admin edits JSON; `parse_section` turns it into a value or says what is wron
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -78,6 +79,23 @@ class CacheTtl(Section):
     level_3: int = Field(default=300, ge=0, le=86_400)
 
 
+class Alerts(Section):
+    """Who is told of changes in the databases of published datasets. A webhook gets JSON; see docs/profiling.md."""
+
+    help_text = "Who is told, by e-mail and webhook, when a published dataset's database has changed."
+    emails: tuple[str, ...] = Field(default=(), max_length=20)
+    webhook_url: str = Field(default="", max_length=2000, pattern=r"^(https?://[^\s/@]+(/\S*)?)?$")
+    least_severity: Literal["alarm", "warning", "note"] = "warning"
+
+    @field_validator("emails")
+    @classmethod
+    def _are_addresses(cls, emails: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [email for email in emails if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+", email)]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} is no e-mail address")
+        return emails
+
+
 class SystemSettings(Section):
     """All sections; what has no row yet stands at its default."""
 
@@ -85,6 +103,7 @@ class SystemSettings(Section):
     query_limits: QueryLimits = QueryLimits()
     llm_config: LlmConfig = LlmConfig()
     cache_ttl: CacheTtl = CacheTtl()
+    alerts: Alerts = Alerts()
 
 
 SECTIONS: Mapping[str, type[Section]] = {
@@ -92,6 +111,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "query_limits": QueryLimits,
     "llm_config": LlmConfig,
     "cache_ttl": CacheTtl,
+    "alerts": Alerts,
 }
 
 

@@ -12,7 +12,7 @@ from datasets.design import TableName
 from datasets.profiling.contents import TableContents, count_months, fetch_answers, fetch_rows
 from datasets.profiling.detection import EVENT_DATE, Detection, detect
 from datasets.profiling.facts import TableFacts
-from datasets.profiling.introspection import FoundTable
+from datasets.profiling.introspection import FoundDates, FoundTable, Profile
 from datasets.profiling.keys import Facts, name_of, rows_of
 from datasets.profiling.observations import NOTE, PERSONAL, WARNING, Observation
 from datasets.profiling.personal import CONFIDENT, Personal
@@ -37,9 +37,10 @@ class Judgement:
     observed: tuple[Observation, ...]
 
 
-async def judge(target: ConnectionTarget, tables: Sequence[FoundTable], contents: Contents) -> Judgement:
+async def judge(target: ConnectionTarget, profile: Profile, contents: Contents) -> Judgement:
     """Asks the database no more than 30 s. Raises `ProfilingFailed` where the connection breaks."""
-    facts: dict[TableName, TableFacts] = {name: found.facts for name, found in contents.items()}
+    tables = profile.tables
+    facts = _with_spans({name: found.facts for name, found in contents.items()}, profile.dates)
     detection = detect(tables, facts)
     facts = await _with_months(target, tables, facts, detection)
     answers = await fetch_answers(target, questions_of(tables, facts, detection), budget_s=ANSWERS_BUDGET_S)
@@ -53,6 +54,22 @@ async def judge(target: ConnectionTarget, tables: Sequence[FoundTable], contents
         proposal=await _proposal_document(target, proposal) if proposal else None,
         observed=tuple(observed),
     )
+
+
+def _with_spans(facts: Mapping[TableName, TableFacts], spans: Sequence[FoundDates]) -> dict[TableName, TableFacts]:
+    """First and last dates as the whole tables have them, in the place of those of statistics and samples."""
+    exact = {span.column: span for span in spans}
+    found = dict(facts)
+    for name, known in facts.items():
+        columns = dict(known.columns)
+        for column, column_facts in known.columns.items():
+            span = exact.get(f"{'.'.join(name)}.{column}")
+            if span is not None and column_facts.minimum is not None:  # not one of personal data
+                first, last = span.start.isoformat(), span.end.isoformat()
+                columns[column] = replace(column_facts, minimum=first, maximum=last)
+        if columns != known.columns:
+            found[name] = replace(known, columns=columns)
+    return found
 
 
 async def _with_months(

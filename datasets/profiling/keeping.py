@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from datasets.design import TableName
+from datasets.drift import observe_drift
 from datasets.findings import keep_observed
 from datasets.models import (
     DataCategory,
@@ -51,6 +52,7 @@ def keep_judgement(
     _take_kind(dataset)
     dataset.save(update_fields=["detected", "proposal", "dataset_type", "data_category"])
     observed = [*judgement.observed, *_personal_observations(personal, shown)]
+    observed += observe_drift(dataset, profile, judgement.facts)
     keep_observed(dataset.pk, observed, run_id=run.pk)
 
 

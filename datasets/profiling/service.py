@@ -14,8 +14,11 @@ from django.utils import timezone
 
 from config.errors import DatasetNotFound, GatewayError, ProfilingFailed, QueueUnavailable, TransitionRefused
 from datasets.additions_document import build_additions_document
+from datasets.alerts import announce_findings
 from datasets.connections import ConnectionTarget
 from datasets.credentials import open_target
+from datasets.drift import live_datasets
+from datasets.findings import keep_failed
 from datasets.lifecycle import Status
 from datasets.models import Dataset, DatasetColumn, DatasetTable, ProfilingRun, TableReading
 from datasets.profiling.contents import TableContents, read_contents
@@ -25,7 +28,7 @@ from datasets.profiling.judging import judge
 from datasets.profiling.keeping import keep_judgement, keep_readings_of
 from datasets.profiling.progress import announce
 from datasets.profiling.routines import merge_routines
-from datasets.queue import PROFILE_DATASET, enqueue
+from datasets.queue import PROBE_DATASET, PROFILE_DATASET, enqueue
 from datasets.transitions import move
 
 # together, with 30 s for questions about keys and dates, within two minutes
@@ -34,6 +37,7 @@ CONTENTS_BUDGET_S: Final = 50.0
 BATCH: Final = 500
 OPEN = (ProfilingRun.State.QUEUED, ProfilingRun.State.RUNNING)
 BEFORE_APPROVAL = (Status.DRAFT, Status.METADATA_PENDING, Status.HUMAN_REVIEW, Status.ERROR)
+SCHEDULE: Final = "schedule"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -55,6 +59,15 @@ def request_profile(dataset_id: int, *, actor: str) -> ProfilingRun:
     transaction.on_commit(partial(_send, run.pk))
     run.refresh_from_db()
     return run
+
+
+def request_profiles(*, actor: str) -> None:
+    """Profiles of everything that is live; what cannot be queued says so in its run."""
+    for dataset_id in live_datasets().values_list("pk", flat=True):
+        try:
+            request_profile(dataset_id, actor=actor)
+        except DatasetNotFound:  # deleted meanwhile
+            log.info("dataset %s is gone; it is not profiled", dataset_id)
 
 
 def _send(run_id: int) -> None:
@@ -103,7 +116,7 @@ def _profile(run: ProfilingRun) -> None:
             (reading.schema, reading.name): parse_contents(reading.facts)
             for reading in run.readings.iterator(chunk_size=BATCH)
         }
-        judgement = runner.run(judge(target, profile.tables, readings))
+        judgement = runner.run(judge(target, profile, readings))
     with transaction.atomic():
         dataset = Dataset.objects.select_for_update(of=("self",)).get(pk=run.dataset_id)
         if ProfilingRun.objects.filter(pk=run.pk, state__in=OPEN).exists():
@@ -173,10 +186,20 @@ def _finish(run: ProfilingRun) -> None:
     run.error_code = run.error_message = run.table_at_hand = ""
     run.save()
     keep_readings_of(run.dataset_id)
+    if run.dataset.status == Status.ACTIVE:
+        announce_findings(run.pk)
+        transaction.on_commit(partial(_send_probe, run.pk))
     transaction.on_commit(partial(announce, run))
     # no model drafts yet: comments are the dictionary, so what is pending is a person
     move(run.dataset_id, Status.METADATA_PENDING, only_from=[Status.PROFILING])
     move(run.dataset_id, Status.HUMAN_REVIEW, only_from=[Status.METADATA_PENDING])
+
+
+def _send_probe(run_id: int) -> None:
+    try:
+        enqueue(PROBE_DATASET, run_id)
+    except QueueUnavailable:
+        log.warning("the probe after profile %s was not queued", run_id)
 
 
 @transaction.atomic
@@ -268,6 +291,9 @@ def fail_run(run_id: int, error: GatewayError) -> None:
     run.error_code, run.error_message = error.code, error.message
     run.save()
     transaction.on_commit(partial(announce, run))
+    if run.dataset.live_entry_id is not None:
+        keep_failed(run.dataset_id, error.code, run_id=run.pk)
+        announce_findings(run.pk)
     move(
         run.dataset_id,
         Status.ERROR,

@@ -29,6 +29,8 @@ def wait_for_run(run_id: int, *, wait_s: float = WAIT_S) -> ProfilingRun:
 
 def check_run(run: ProfilingRun) -> None:
     """Raise `ProfilingFailed` with the reason of a run that gave up, or never reached the queue."""
+    if run.state == ProfilingRun.State.CANCELLED:
+        raise ProfilingFailed(f"{run.cancelled_by} cancelled the profile.", hint="Profile again.")
     if run.state == ProfilingRun.State.FAILED:
         raise ProfilingFailed(
             f"Profiling failed ({run.error_code}): {run.error_message}", hint="Mend the cause, then profile again."

@@ -40,7 +40,9 @@ def find(name: str, make: Make, data_type: str = "text", *, comment: str = "", w
     return find_personal(column_of(name, data_type, comment), make_values(make, wrong=wrong))
 
 
-@pytest.mark.parametrize(("kind", "name", "data_type", "make"), PERSONAL, ids=lambda part: part if isinstance(part, str) else "values")
+@pytest.mark.parametrize(
+    ("kind", "name", "data_type", "make"), PERSONAL, ids=lambda part: part if isinstance(part, str) else "values"
+)
 def test_finds_each_kind(kind: str, name: str, data_type: str, make: Make) -> None:
     if name in NOT_FOUND:
         pytest.skip("known not to be found")
@@ -51,7 +53,9 @@ def test_finds_each_kind(kind: str, name: str, data_type: str, make: Make) -> No
     assert (found.kind, starts_as(found)) == (kind, STARTS[kind])
 
 
-@pytest.mark.parametrize(("name", "data_type", "make"), ORDINARY, ids=lambda part: part if isinstance(part, str) else "values")
+@pytest.mark.parametrize(
+    ("name", "data_type", "make"), ORDINARY, ids=lambda part: part if isinstance(part, str) else "values"
+)
 def test_leaves_lookalikes_visible(name: str, data_type: str, make: Make) -> None:
     assert starts_as(find(name, make, data_type)) == "visible"
 
