@@ -14,7 +14,7 @@ from datasets.models import Dataset, Finding
 from datasets.profiling.observations import DRIFT, SEVERITIES, WARNING, Observation
 
 PROFILE_FAILED: Final = "profile_failed"
-PROBE_CODES: Final = frozenset({"not_answered", "unreachable"})
+PROBE_CODES: Final = frozenset({"design_broken", "not_answered", "unreachable"})
 NAME_LENGTH: Final = 63
 Key = tuple[str, str, str, str]
 

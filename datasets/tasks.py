@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from dramatiq_crontab import cron
+from dramatiq_crontab import cron  # type: ignore[import-untyped]  # ships no stubs
 
 from datasets.actors import check_drift
 

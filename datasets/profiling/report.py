@@ -125,7 +125,8 @@ def _head(report: Document) -> Iterator[str]:
     for name, label in (("dataset_type", "Type"), ("data_category", "Category")):
         guess = (report["detected"] or {}).get(name)
         if guess:
-            yield f"{label}: {guess['value'].replace('_', ' ')} ({guess['confidence']:.0%}). {' '.join(guess['reasons'])}"
+            value, reasons = guess["value"].replace("_", " "), " ".join(guess["reasons"])
+            yield f"{label}: {value} ({guess['confidence']:.0%}). {reasons}"
 
 
 def _findings(findings: list[Document]) -> Iterator[str]:
