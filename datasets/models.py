@@ -281,6 +281,8 @@ class ProfilingRun(models.Model):
     tables_read = models.PositiveIntegerField(default=0)
     table_at_hand = models.CharField(max_length=130, blank=True)
     cancelled_by = models.CharField(max_length=150, blank=True)
+    # when questions to what is published had been asked after it
+    probed_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.TextField(blank=True)
 

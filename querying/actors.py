@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dramatiq
+from django.utils import timezone
 
 from datasets.alerts import announce_findings
 from datasets.findings import keep_probed
@@ -24,4 +25,5 @@ def probe_dataset(run_id: int) -> None:
     name = run.dataset.name
     observed = run_in_engine(lambda engine: observe_published(name, engine=engine), timeout_s=PROBES_TIMEOUT_S)
     keep_probed(run.dataset_id, observed, run_id=run.pk)
+    ProfilingRun.objects.filter(pk=run.pk).update(probed_at=timezone.now())
     announce_findings(run.pk)

@@ -88,6 +88,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='profilingrun',
+            name='probed_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name='profilingrun',
             name='table_at_hand',
             field=models.CharField(blank=True, max_length=130),
         ),

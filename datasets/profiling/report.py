@@ -155,9 +155,17 @@ def _proposal(proposal: Document | None) -> Iterator[str]:
         yield f"- {unit['level']} {unit['table']}, key {key}, weight {weight} ({unit['kind']}, scale {unit['scale']})"
     yield from (f"- {reason}" for reason in proposal["reasons"])
     for check in proposal["checks"]:
-        answer = "no answer in time" if check["answer"] is None else ", ".join(map(_number, check["answer"]))
-        yield f"- check {check['name']}: {answer} (expected {check['expected']})"
+        yield f"- check {check['name']}: {describe_answer(check['answer'])} (expected {check['expected']})"
     yield from (f"- to be answered: {question}" for question in proposal["questions"])
+
+
+def describe_answer(answer: Document | None) -> str:
+    """A lone number as it is, several with their names."""
+    if answer is None:
+        return "no answer in time"
+    if len(answer) == 1:
+        return ", ".join(map(_number, answer.values()))
+    return ", ".join(f"{name} {_number(value)}" for name, value in answer.items())
 
 
 def _number(value: float | None) -> str:

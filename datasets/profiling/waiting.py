@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 from config.errors import ProfilingFailed
+from datasets.lifecycle import Status
 from datasets.models import ProfilingRun
 
 WAIT_S = 150
 POLL_S = 0.2
+PROBE_WAIT_S = 60.0
 
 
 def wait_for_run(run_id: int, *, wait_s: float = WAIT_S) -> ProfilingRun:
@@ -25,6 +27,17 @@ def wait_for_run(run_id: int, *, wait_s: float = WAIT_S) -> ProfilingRun:
                 hint="Is a worker running? `manage.py doctor` says; it goes on by itself once one is.",
             )
         time.sleep(POLL_S)
+
+
+def wait_for_probe(run_id: int, *, wait_s: float = PROBE_WAIT_S) -> bool:
+    """Whether what is published was asked after the run; there is nothing to ask where nothing is."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        run = ProfilingRun.objects.select_related("dataset").get(pk=run_id)
+        if run.probed_at is not None or run.dataset.status != Status.ACTIVE:
+            return True
+        time.sleep(POLL_S)
+    return False
 
 
 def check_run(run: ProfilingRun) -> None:

@@ -11,7 +11,7 @@ from datasets.findings import open_findings
 from datasets.models import Dataset, Finding
 from datasets.profiling.observations import DRIFT
 from datasets.profiling.service import request_profile
-from datasets.profiling.waiting import WAIT_S, check_run, wait_for_run
+from datasets.profiling.waiting import WAIT_S, check_run, wait_for_probe, wait_for_run
 
 
 class Command(GatewayCommand):
@@ -50,6 +50,8 @@ class Command(GatewayCommand):
             try:
                 check_run(run)
                 wait_for_run(run.pk, wait_s=WAIT_S * len(runs))
+                if not wait_for_probe(run.pk):
+                    self.stderr.write(f"{name}: what is published has not been asked yet; look again later.")
             except GatewayError as error:
                 failed[name] = error
         return failed
