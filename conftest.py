@@ -15,6 +15,7 @@ from datasets.approval import approve_dataset
 from datasets.models import Dataset
 from datasets.profiling.waiting import wait_for_run
 from datasets.registration import register_dataset
+from querying import actors as querying_actors
 from querying.engine import Engine
 from tests.servers import MakeDatabase, ReadonlyDsn
 
@@ -42,6 +43,7 @@ def worker(transactional_db: None) -> Iterator[Worker]:
     """A real Dramatiq worker on the session's Redis, in this process and on this test's database."""
     broker = dramatiq.get_broker()
     broker.get_actor(actors.profile_dataset.actor_name)
+    broker.get_actor(querying_actors.probe_dataset.actor_name)
     broker.flush_all()
     running = Worker(broker, worker_timeout=100, worker_threads=2)
     running.start()

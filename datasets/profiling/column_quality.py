@@ -90,10 +90,16 @@ class _Judge:
             if len(written) > 1:
                 rest = min(numbers[name] for name in written)
                 yield self.observe("mixed_formats", WARNING, "Numbers are written with a point and with a comma.", rest)
-            yield self.observe("numbers_as_text", NOTE, "Numbers are kept as text, so nothing can be summed.")
+            if not self._is_code():
+                yield self.observe("numbers_as_text", NOTE, "Numbers are kept as text, so nothing can be summed.")
         padded = sum(form.share for form in self.facts.formats if form.value != form.value.strip())
         if padded > 0 and self.kind != "character":  # which PostgreSQL itself pads
             yield self.observe("padded_texts", NOTE, "Values have blanks before or after them.", padded)
+
+    def _is_code(self) -> bool:
+        """Digits of one length: postal codes, numbers of products."""
+        lengths = self.facts.lengths
+        return lengths is not None and lengths[0] == lengths[2] and all("." not in f.value for f in self.facts.formats)
 
     def _forms(self, patterns: Mapping[str, re.Pattern[str]]) -> dict[str, float]:
         shares: dict[str, float] = dict.fromkeys(patterns, 0.0)

@@ -23,6 +23,8 @@ FOREIGN: Final = "foreign"
 INTEGERS: Final = frozenset({"bigint", "integer", "numeric", "smallint"})
 KEY_FAMILIES: Final = (INTEGERS, TEXTS, frozenset({"uuid"}))
 SAMPLED_ROWS: Final = 10_000
+MOSTLY_INSIDE: Final = 0.8  # of the span of values: a reference with orphans
+ORPHANED: Final = -0.1
 ESTIMATE_SLACK: Final = 1.1  # distinct values are estimated
 
 Facts = Mapping[TableName, TableFacts]
@@ -186,6 +188,8 @@ def _reference(
         return None
     confidence, reason = by_name
     told = "and the facts agree with it." if contained else "and nothing is known that speaks against it."
+    if contained < 0:
+        told = "but some of its values are not among them."
     return InferredKey(
         FOREIGN,
         name_of(table),
@@ -241,7 +245,7 @@ def _same_family(one: FoundColumn, other: FoundColumn) -> bool:
 
 
 def _containment(held: ColumnFacts, key: ColumnFacts) -> float | None:
-    """What the facts add to the confidence; None where they say that values are missing in the target."""
+    """What the facts add to the confidence, or take from it; None where many values are missing in the target."""
     told = 0.0
     if held.distinct is not None and key.distinct is not None:
         if held.distinct > key.distinct * ESTIMATE_SLACK:
@@ -253,7 +257,8 @@ def _containment(held: ColumnFacts, key: ColumnFacts) -> float | None:
         # extremes of statistics are those of a sample, so that the target's may be a little too narrow
         slack = (high - low) * 0.01 + 1
         if first < low - slack or last > high + slack:
-            return None
+            inside = (min(last, high) - max(first, low)) / (last - first)
+            return ORPHANED if inside >= MOSTLY_INSIDE else None
         told += 0.1
     return told
 

@@ -24,7 +24,7 @@ LEAST_ROWS: Final = 50  # of fewer no share says much
 NAMED_MOST: Final = 5
 APART_MOST: Final = 3  # more columns of one fault in one table are told together
 NEARLY_UNIQUE: Final = 0.9
-LEAST_CONFIDENCE: Final = 0.7  # of an inferred key, for rows without their target to be worth telling
+LEAST_CONFIDENCE: Final = 0.6  # of an inferred key, for rows without their target to be worth telling
 MEANINGLESS: Final = re.compile(r"(col|column|field|feld|var|v|x|unnamed)[_ ]?\d+|f\d+|column")
 
 
