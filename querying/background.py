@@ -75,7 +75,8 @@ class BackgroundEngine:
                 loop = asyncio.new_event_loop()
                 thread = threading.Thread(target=_run_loop, args=[loop], name="engine", daemon=True)
                 thread.start()
-                engine = Engine()
+                # its work asks how things are now, not how they were a minute ago
+                engine = Engine(keeps_results=False)
                 try:
                     self._wait(asyncio.run_coroutine_threadsafe(engine.start(), loop), START_TIMEOUT_S)
                 except BaseException:

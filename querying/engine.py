@@ -42,6 +42,7 @@ T = TypeVar("T")
 METADATA_THREADS = 4
 PARTITIONS_EVERY_S = 6 * 3600
 RECORD_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 5
 CHECK_AFTER_S = 1.0  # checking costs a round trip to the metadata database
 LONG_SQL = 3_000
 Waiting = tuple[Record, asyncio.Future[None]]
@@ -51,7 +52,7 @@ log = logging.getLogger(__name__)
 class Engine:
     """Start it in the loop that will use it; `catalog` is replaced whole and never changed in place."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_results: bool = True) -> None:
         self.catalog: Catalog = EMPTY
         self.load_error = ""
         self.pools = Pools(
@@ -63,7 +64,7 @@ class Engine:
         )
         self.planner = Planner()
         self.descriptions = Descriptions()
-        self.results = ResultCache(django_settings.RESULT_CACHE_BYTES)
+        self.results = ResultCache(django_settings.RESULT_CACHE_BYTES if keeps_results else 0)
         self.flights: Flights[Kept] = Flights()
         self.held = HeldResults(django_settings.REDIS_URL, cipher=build_cipher(django_settings.ENCRYPTION_KEYS))
         self._threads = _make_threads()
@@ -87,10 +88,14 @@ class Engine:
             ]
 
     async def stop(self) -> None:
-        unfinished = [*self._tasks, *self._going_on]
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        unfinished: set[asyncio.Task[None]] = {*self._tasks, *self._going_on}
+        until = time.monotonic() + STOP_TIMEOUT_S
+        while unfinished and time.monotonic() < until:
+            for task in unfinished:
+                task.cancel()
+            # again, where a client's library took the cancellation for an error of its own while it connected
+            done, unfinished = await asyncio.wait(unfinished, timeout=0.5)
+            await asyncio.gather(*done, return_exceptions=True)
         if self._writer is not None:
             await self._writer
         await self.pools.close()
