@@ -26,6 +26,7 @@ RUN_TONES = {
     ProfilingRun.State.RUNNING: "info",
     ProfilingRun.State.SUCCEEDED: "success",
     ProfilingRun.State.FAILED: "danger",
+    ProfilingRun.State.CANCELLED: "plain",
 }
 
 

@@ -170,7 +170,11 @@ class ProfilingRunAdmin(ReadOnlyAdmin[ProfilingRun]):
         "finished_at",
         "attempts",
         "tables_found",
+        "tables_read",
+        "table_at_hand",
         "columns_found",
+        "cancelled_by",
+        "probed_at",
         "error_code",
         "error_message",
     )

@@ -11,6 +11,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -33,14 +34,18 @@ from config.errors import GatewayError
 from datasets.admin.badges import check_badge, status_badge
 from datasets.admin.changes import describe_changes
 from datasets.admin.dataset_forms import ConnectionForm, DatasetForm, RegisterForm
+from datasets.admin.findings import describe_findings
 from datasets.admin.inlines import EntriesInline, RunsInline, TablesInline
 from datasets.admin.personas import describe_personas, render_personas_page
+from datasets.admin.profiles import describe_run
 from datasets.admin.steps import STEPS, Step
 from datasets.admin.survey_design import describe_design, render_design_page
 from datasets.credentials import keys_fit
+from datasets.findings import dismiss_finding
 from datasets.lifecycle import Status
 from datasets.models import Dataset
 from datasets.preflight import State
+from datasets.profiling.service import cancel_run
 from datasets.publishing import build_document
 from datasets.registration import delete_dataset, register_dataset, update_connection
 from datasets.routines import decidable_routines
@@ -217,6 +222,10 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
                 name="datasets_dataset_connection",
             ),
             path("<int:dataset_id>/design/", wrap(self.design_view), name="datasets_dataset_design"),
+            path("<int:dataset_id>/cancel/<int:run_id>/", wrap(self.cancel_view), name="datasets_dataset_cancel"),
+            path(
+                "<int:dataset_id>/dismiss/<int:finding_id>/", wrap(self.dismiss_view), name="datasets_dataset_dismiss"
+            ),
             path("<int:dataset_id>/personas/", wrap(self.personas_view), name="datasets_dataset_personas"),
             *super().get_urls(),
         ]
@@ -278,6 +287,9 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
             .aggregate(total=Count("pk"), approved=Count("pk", filter=Q(approved=True))),
             "connection_form": ConnectionForm() if may_change else None,
             "may_change": may_change,
+            **describe_run(dataset),
+            **describe_findings(dataset),
+            "proposal": dataset.proposal,
             **describe_design(dataset),
             **describe_personas(dataset, request),
         }
@@ -333,6 +345,24 @@ class DatasetAdmin(GatewayAdmin[Dataset]):
         return self._form_page(
             request, form, title=f"New connection of {dataset}", fieldsets=fieldsets, dataset=dataset
         )
+
+    def cancel_view(self, request: HttpRequest, dataset_id: int, run_id: int) -> HttpResponse:
+        dataset = self._require(request, dataset_id)
+        run = get_object_or_404(dataset.profiling_runs, pk=run_id)
+        if request.method == "POST":
+            actor = actor_of(request)
+            if attempt(request, lambda: cancel_run(run.pk, actor=actor), about=dataset.name):
+                messages.success(request, f"{dataset.name}: the profile is cancelled.")
+        return self._to_page(dataset.pk)
+
+    def dismiss_view(self, request: HttpRequest, dataset_id: int, finding_id: int) -> HttpResponse:
+        dataset = self._require(request, dataset_id)
+        finding = get_object_or_404(dataset.findings, pk=finding_id)
+        if request.method == "POST":
+            actor = actor_of(request)
+            if attempt(request, lambda: dismiss_finding(finding.pk, actor=actor), about=dataset.name):
+                self.log_change(request, dataset, f"Dismissed a finding: {finding.code}.")
+        return self._to_page(dataset.pk)
 
     def design_view(self, request: HttpRequest, dataset_id: int) -> HttpResponse:
         return render_design_page(self, request, self._require(request, dataset_id))

@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminExpandableTextareaWidget
 from config.admin_base import NOTHING, GatewayInline, ReadOnlyInline, ago, badge, count
 from datasets.admin.badges import run_badge
 from datasets.models import CatalogEntry, Dataset, DatasetColumn, DatasetTable, ProfilingRun
+from datasets.profiling.report import describe_values
 
 
 class OneRowText:
@@ -93,13 +94,32 @@ class EntriesInline(ReadOnlyInline[CatalogEntry, Dataset]):
         return ago(entry.created_at)
 
 
+def describe_column(column: DatasetColumn) -> SafeString | str:
+    """What the newest profile found: what it is for, how much is missing, its values; personal data first."""
+    known = column.statistics
+    role = (column.role or {}).get("role", "none").replace("_", " ")
+    parts = [] if role == "none" else [role]
+    if known.get("distinct") is not None:
+        parts.append(f"{known['distinct']:,} distinct")
+    if known.get("null_share"):
+        parts.append(f"{known['null_share']:.1%} NULL".replace("%", " %"))
+    personal = badge((column.personal or {}).get("kind", "").replace("_", " "), "warning") if column.personal else ""
+    if not (parts or personal):
+        return NOTHING
+    return format_html('{} {}<span class="ma-second">{}</span>', personal, ", ".join(parts), describe_values(known))
+
+
 class ColumnsInline(OneRowText, GatewayInline[DatasetColumn, DatasetTable]):
     model = DatasetColumn
     verbose_name_plural = "columns"
     tab = False
     per_page = 100
-    fields = ("name", "data_type", "null", "comment", "shown", "description")
-    readonly_fields = ("name", "data_type", "null", "comment")
+    fields = ("name", "data_type", "null", "found", "comment", "shown", "description")
+    readonly_fields = ("name", "data_type", "null", "found", "comment")
+
+    @admin.display(description="Found in it")
+    def found(self, column: DatasetColumn) -> SafeString | str:
+        return describe_column(column)
 
     @admin.display(description="Empty values")
     def null(self, column: DatasetColumn) -> str:

@@ -33,6 +33,7 @@ NAVIGATION: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Columns", "view_column", "datasets", "datasetcolumn"),
             ("Functions", "function", "datasets", "datasetroutine"),
             ("Personas", "group_work", "datasets", "persona"),
+            ("Findings", "notification_important", "datasets", "finding"),
             ("Profiling runs", "manage_search", "datasets", "profilingrun"),
             ("Published versions", "published_with_changes", "datasets", "catalogentry"),
         ),

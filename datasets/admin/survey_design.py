@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from config.admin_base import GatewayAdmin, actor_of, ago, badge, show_error
 from config.errors import DesignInvalid, GatewayError
+from datasets.admin.profiles import describe_proposal
 from datasets.design_document import MAX_BYTES
 from datasets.design_report import DesignReport, describe_unit, parse_report
 from datasets.models import Dataset, DesignDecision
@@ -59,7 +60,9 @@ class SurveyDesignForm(forms.Form):
 def render_design_page(page: GatewayAdmin[Dataset], request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """`check` shows what confirming would find, `confirm` confirms; both stay here where there are faults."""
     written = show_survey_design(dataset)
-    form = SurveyDesignForm(request.POST or None, initial={"text": written or EXAMPLE})
+    proposed = describe_proposal(dataset)
+    found_text = proposed["proposal"]["text"] if proposed["proposal"] else ""
+    form = SurveyDesignForm(request.POST or None, initial={"text": written or found_text or EXAMPLE})
     found: Context = {}
     if form.is_valid():
         text = form.cleaned_data["text"]
@@ -74,11 +77,13 @@ def render_design_page(page: GatewayAdmin[Dataset], request: HttpRequest, datase
     context = {
         **page.admin_site.each_context(request),
         **describe_design(dataset),
+        **proposed,
         **found,
         "title": f"Survey design of {dataset}",
         "dataset": dataset,
         "form": form,
-        "is_example": not written and not form.is_bound,
+        "is_example": not written and not found_text and not form.is_bound,
+        "is_proposal": bool(found_text) and not written and not form.is_bound,
         "opts": page.opts,
         "original": dataset,
     }

@@ -32,6 +32,7 @@ from datasets.profiling.weights import WeightReading
 Document = dict[str, Any]  # Any: JSON
 ATTRIBUTES: Final = (DIMENSION, CATEGORY_ORDER, FLAG)
 LOW: Final = LowBase()
+MOST_ATTRIBUTES: Final = 200  # of a wide survey: a person adds those that serve
 UNSURE: Final = 0.8  # kind and scale were told from the distribution alone
 
 
@@ -194,7 +195,8 @@ class _Writer:
         return found[0].column if found else None
 
     def attributes(self, table: TableName) -> list[str]:
-        return [each.column for each in self.detection.columns if each.table == table and each.role in ATTRIBUTES]
+        found = [each.column for each in self.detection.columns if each.table == table and each.role in ATTRIBUTES]
+        return found[:MOST_ATTRIBUTES]
 
     def carried_by(self, choice: _Choice) -> dict[TableName, tuple[str, ...]]:
         persons = self.detection.persons

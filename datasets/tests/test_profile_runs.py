@@ -23,7 +23,7 @@ from datasets.credentials import seal_dsn
 from datasets.findings import dismiss_finding, open_findings
 from datasets.lifecycle import Status
 from datasets.models import Dataset, DatasetColumn, DatasetTable, Finding, ProfilingRun, TableReading
-from datasets.profiling import contents, service
+from datasets.profiling import contents, sampling, service
 from datasets.profiling.progress import announce
 from datasets.profiling.report import build_report, render_report
 from datasets.profiling.sampling import Sample
@@ -278,7 +278,7 @@ def test_cancelling_stops_a_run_after_the_table_at_hand(profiled: Profiled, monk
     dataset = profiled()
     run = request_profile(dataset.pk, actor="test")
     sampled: list[str] = []
-    sample = contents.sample_table
+    sample = sampling.sample_table
 
     async def sample_and_note(connection: Any, table: Any, **limits: Any) -> Sample:  # Any: passed on
         sampled.append(table.name)
@@ -308,7 +308,7 @@ def test_a_run_that_starts_again_reads_what_is_left(profiled: Profiled, monkeypa
     dataset = profiled()
     run = request_profile(dataset.pk, actor="test")
     sampled: list[str] = []
-    sample = contents.sample_table
+    sample = sampling.sample_table
     keep = service._keep_reading
 
     async def sample_and_note(connection: Any, table: Any, **limits: Any) -> Sample:  # Any: passed on

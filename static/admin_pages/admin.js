@@ -93,6 +93,20 @@
     pending = window.setTimeout(() => refresh().catch(() => {}), SETTLE_MS);
   };
 
+  // whether the page shows this profile and it still runs; the page is asked for again otherwise
+  function showProgress(told) {
+    const shown = document.querySelector(`[data-progress="${Number(told.run)}"]`);
+    if (told.state !== "running" || told.percent === null) return false;
+    if (!shown) return document.querySelector("[data-live]") !== null && !isPageOf(told.dataset);
+    shown.querySelector("progress").value = told.percent;
+    shown.querySelector(".ma-progress__text").textContent =
+      `${told.percent} %, ${told.tables_read} of ${told.tables_found} tables`;
+    shown.querySelector(".ma-progress__table").textContent = told.table;
+    return true;
+  }
+
+  const isPageOf = (dataset) => window.location.pathname.includes(`/datasets/dataset/${Number(dataset)}/`);
+
   function follow(waitMs, missed) {
     const scheme = window.location.protocol === "https:" ? "wss:" : "ws:";
     let socket;
@@ -107,7 +121,10 @@
       document.documentElement.dataset.following = "yes";
       if (missed) refreshSoon();
     });
-    socket.addEventListener("message", refreshSoon);
+    socket.addEventListener("message", (event) => {
+      const told = JSON.parse(event.data);
+      if (told.type !== "progress" || !showProgress(told)) refreshSoon();
+    });
     socket.addEventListener("close", () => {
       delete document.documentElement.dataset.following;
       const next = opened ? 1000 : Math.min(waitMs * 2, LONGEST_WAIT_MS);
