@@ -40,11 +40,20 @@ def describe_findings(dataset: Dataset) -> Context:
         for severity in TONES
         if severity in counts
     ]
+    shown = list(found[:SHOWN])
+    tables = {
+        str(table): table.pk for table in dataset.tables.filter(name__in={f.table.rpartition(".")[2] for f in shown})
+    }
     url = reverse("admin:datasets_finding_changelist")
     return {
         "findings": [
-            {"row": finding, "badge": severity_badge(finding.severity), "place": place_of(finding)}
-            for finding in found[:SHOWN]
+            {
+                "row": finding,
+                "badge": severity_badge(finding.severity),
+                "place": place_of(finding),
+                "table_id": tables.get(finding.table),
+            }
+            for finding in shown
         ],
         "findings_told": ", ".join(told) or "none",
         "findings_more": max(0, total - SHOWN),

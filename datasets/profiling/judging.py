@@ -108,7 +108,7 @@ async def _proposal_document(target: ConnectionTarget, proposal: Proposal) -> Do
             for evidence in proposal.evidence
         ],
         "checks": [
-            {**asdict(check), "answer": None if row is None else {name: _plain(value) for name, value in row.items()}}
+            {**asdict(check), "answer": None if row is None else [[name, _plain(value)] for name, value in row.items()]}
             for check, row in zip(proposal.checks, rows, strict=True)
         ],
         "questions": list(proposal.questions),

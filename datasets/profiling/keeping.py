@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from django.utils import timezone
+
 from datasets.design import TableName
 from datasets.drift import observe_drift
 from datasets.findings import keep_observed
@@ -23,6 +25,7 @@ from datasets.models import (
 )
 from datasets.profiling.contents import TableContents
 from datasets.profiling.contents_document import contents_document
+from datasets.profiling.detection import EVENT_DATE
 from datasets.profiling.facts import ColumnFacts
 from datasets.profiling.facts_document import column_document
 from datasets.profiling.introspection import Profile
@@ -33,6 +36,17 @@ from datasets.profiling.personal import CONFIDENT, Personal, starts_as
 BATCH: Final = 500
 KEPT_RUNS: Final = 3  # beside those that published versions are compared with
 LIKELY: Final = 0.7
+FIELDS: Final = (
+    "detected",
+    "proposal",
+    "dataset_type",
+    "data_category",
+    "date_column",
+    "date_range_start",
+    "date_range_end",
+    "last_profiled_at",
+    "estimated_row_count",
+)
 Contents = Mapping[TableName, TableContents]
 Column = tuple[TableName, str]
 
@@ -50,7 +64,10 @@ def keep_judgement(
     dataset.detected = detected_document(judgement.detection)
     dataset.proposal = judgement.proposal
     _take_kind(dataset)
-    dataset.save(update_fields=["detected", "proposal", "dataset_type", "data_category"])
+    _take_dates(dataset, profile, judgement)
+    dataset.last_profiled_at = timezone.now()
+    dataset.estimated_row_count = _stored_rows(profile, judgement)
+    dataset.save(update_fields=FIELDS)
     observed = [*judgement.observed, *_personal_observations(personal, shown)]
     observed += observe_drift(dataset, profile, judgement.facts)
     keep_observed(dataset.pk, observed, run_id=run.pk)
@@ -140,6 +157,24 @@ def _personal_observations(
             how, decided_by = shown[key]
             if not decided_by:
                 yield observe_personal(*key, found, shown=how)
+
+
+def _stored_rows(profile: Profile, judgement: Judgement) -> int:
+    """Views show rows of others."""
+    names = [(table.schema, table.name) for table in profile.tables if "view" not in table.kind]
+    return sum(judgement.facts[name].rows or 0 for name in names if name in judgement.facts)
+
+
+def _take_dates(dataset: Dataset, profile: Profile, judgement: Judgement) -> None:
+    """The span of the main date: the one that a person chose, else when what the longest table tells of happened."""
+    spans = {span.column: span for span in profile.dates}
+    if not dataset.date_column:
+        events = {f"{'.'.join(role.table)}.{role.column}" for role in judgement.detection.of_role(EVENT_DATE)}
+        # spans come with the longest table first
+        dataset.date_column = next((column for column in spans if column in events), "")
+    span = spans.get(dataset.date_column)
+    if span is not None:
+        dataset.date_range_start, dataset.date_range_end = span.start, span.end
 
 
 def _take_kind(dataset: Dataset) -> None:

@@ -159,19 +159,19 @@ def _proposal(proposal: Document | None) -> Iterator[str]:
     yield from (f"- to be answered: {question}" for question in proposal["questions"])
 
 
-def describe_answer(answer: Document | None) -> str:
+def describe_answer(answer: list[tuple[str, float | None]] | None) -> str:
     """A lone number as it is, several with their names."""
     if answer is None:
         return "no answer in time"
     if len(answer) == 1:
-        return ", ".join(map(_number, answer.values()))
-    return ", ".join(f"{name} {_number(value)}" for name, value in answer.items())
+        return _number(answer[0][1])
+    return ", ".join(f"{name} {_number(value)}" for name, value in answer)
 
 
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _table_cells(table: Document) -> list[str]:

@@ -219,29 +219,11 @@ def cancel_run(run_id: int, *, actor: str) -> None:
 
 
 def _set_facts(dataset: Dataset, profile: Profile) -> None:
-    dataset.estimated_row_count = profile.row_count
+    """What the catalogue alone says; what is in the tables is kept at the end (see `keeping`)."""
     dataset.estimated_size_bytes = profile.size_bytes
-    dataset.last_profiled_at = timezone.now()
     dataset.additions = build_additions_document(profile.additions.names)
     dataset.description = dataset.description or profile.database_comment
-    spans = {span.column: span for span in profile.dates}
-    # what a person chose stays; otherwise the first date column of the largest table
-    span = spans.get(dataset.date_column) or (profile.dates[0] if profile.dates and not dataset.date_column else None)
-    if span is not None:
-        dataset.date_column = span.column
-        dataset.date_range_start, dataset.date_range_end = span.start, span.end
-    dataset.save(
-        update_fields=[
-            "estimated_row_count",
-            "estimated_size_bytes",
-            "last_profiled_at",
-            "additions",
-            "description",
-            "date_column",
-            "date_range_start",
-            "date_range_end",
-        ]
-    )
+    dataset.save(update_fields=["estimated_size_bytes", "additions", "description"])
 
 
 def _merge_tables(dataset: Dataset, profile: Profile) -> None:
@@ -254,7 +236,9 @@ def _merge_tables(dataset: Dataset, profile: Profile) -> None:
             dataset=dataset, schema=table.schema, name=table.name
         )
         row.kind, row.comment, row.present = table.kind, table.comment, True
-        row.row_estimate, row.size_bytes = table.row_estimate, table.size_bytes
+        # of a table that nobody analysed the catalogue knows nothing, an earlier profile may
+        row.row_estimate = row.row_estimate if table.row_estimate is None else table.row_estimate
+        row.size_bytes = table.size_bytes
         row.primary_key, row.unique_keys = list(table.primary_key), [list(key) for key in table.unique_keys]
         row.foreign_keys = [asdict(key) for key in table.foreign_keys]
         row.definitions, row.routines = list(table.definitions), [list(name) for name in table.routines]
