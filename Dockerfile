@@ -1,4 +1,4 @@
-# One image, three commands: web (the default), worker, release (see Procfile and compose.yaml).
+# One image, four commands: web (the default), worker, scheduler, release (see Procfile and compose.yaml).
 FROM python:3.11-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \

@@ -223,8 +223,11 @@ class Command(BaseCommand):
         )
 
     def _start_programs(self) -> None:
-        self.say("starting the web server and the worker")
+        self.say("starting the web server, the worker and the scheduler")
         self.supervisor.add("worker", lambda: self._start_program("worker", worker_command()), stage=PROGRAMS)
+        self.supervisor.add(
+            "scheduler", lambda: self._start_program("scheduler", scheduler_command()), stage=PROGRAMS
+        )
         self.supervisor.add("web", lambda: self._start_program("web", self._web_command()), stage=PROGRAMS)
 
     def _web_command(self) -> list[str]:
@@ -364,6 +367,10 @@ def worker_command() -> list[str]:
     actors = RunDramatiq(stdout=io.StringIO()).discover_tasks_modules()
     options = ["--path", ".", "--processes", "1", "--threads", "4", "--worker-shutdown-timeout", "5000"]
     return [sys.executable, "-m", "dramatiq", *options, *actors]
+
+
+def scheduler_command() -> list[str]:
+    return [sys.executable, "manage.py", "crontab", "--no-heartbeat"]
 
 
 def make_admin() -> str:
