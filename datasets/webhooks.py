@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from config.errors import DeliveryFailed, HostRefused
 from datasets.network import resolve_allowed
 
 TIMEOUT_S: Final = 10.0
+VERIFY = ssl.create_default_context()
 
 
 async def post_json(url: str, value: dict[str, Any], *, local_allowed: bool) -> None:  # Any: JSON
@@ -35,7 +37,7 @@ async def post_json(url: str, value: dict[str, Any], *, local_allowed: bool) -> 
 
 async def _post(url: httpx.URL, host: str, address: str, value: dict[str, Any]) -> None:  # Any: JSON
     """To the address that was checked, with the name in its certificate and its requests."""
-    async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+    async with httpx.AsyncClient(verify=VERIFY, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
         request = client.build_request(
             "POST",
             url.copy_with(host=address),
