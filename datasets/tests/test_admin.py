@@ -150,6 +150,7 @@ LISTS = [
     "datasets_datasetroutine",
     "datasets_persona",
     "datasets_profilingrun",
+    "datasets_finding",
     "datasets_catalogentry",
     "datasets_catalogversion",
     "datasets_apikey",
