@@ -10,7 +10,7 @@ from typing import Any, Final
 from datasets.connections import ConnectionTarget
 from datasets.design import TableName
 from datasets.profiling.contents import TableContents, count_months, fetch_answers, fetch_rows
-from datasets.profiling.detection import EVENT_DATE, Detection, detect
+from datasets.profiling.detection import EVENT_DATE, OTHER_DATE, Detection, detect
 from datasets.profiling.facts import TableFacts
 from datasets.profiling.introspection import FoundDates, FoundTable, Profile
 from datasets.profiling.keys import Facts, name_of, rows_of
@@ -78,7 +78,8 @@ async def _with_months(
     """Coverage by month of what happened, from all rows where the time allows: a sample cannot tell a gap."""
     by_name = {name_of(table): table for table in tables}
     dated = []
-    for role in detection.of_role(EVENT_DATE):
+    # where nobody does anything, dates of whatever it is
+    for role in detection.of_role(EVENT_DATE) or detection.of_role(OTHER_DATE):
         known = facts.get(role.table, TableFacts()).columns.get(role.column)
         if known is not None and not known.counted and known.months:
             table = by_name[role.table]

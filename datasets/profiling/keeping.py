@@ -25,7 +25,7 @@ from datasets.models import (
 )
 from datasets.profiling.contents import TableContents
 from datasets.profiling.contents_document import contents_document
-from datasets.profiling.detection import EVENT_DATE
+from datasets.profiling.detection import EVENT_DATE, OTHER_DATE
 from datasets.profiling.facts import ColumnFacts
 from datasets.profiling.facts_document import column_document
 from datasets.profiling.introspection import Profile
@@ -169,7 +169,8 @@ def _take_dates(dataset: Dataset, profile: Profile, judgement: Judgement) -> Non
     """The span of the main date: the one that a person chose, else when what the longest table tells of happened."""
     spans = {span.column: span for span in profile.dates}
     if not dataset.date_column:
-        events = {f"{'.'.join(role.table)}.{role.column}" for role in judgement.detection.of_role(EVENT_DATE)}
+        roles = judgement.detection.of_role(EVENT_DATE) or judgement.detection.of_role(OTHER_DATE)
+        events = {f"{'.'.join(role.table)}.{role.column}" for role in roles}
         # spans come with the longest table first
         dataset.date_column = next((column for column in spans if column in events), "")
     span = spans.get(dataset.date_column)

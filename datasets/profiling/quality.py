@@ -10,7 +10,7 @@ from typing import Final
 from datasets.design import TableName
 from datasets.design_checks import none_null, quote_all, quote_table
 from datasets.profiling.column_quality import quoting_needed
-from datasets.profiling.detection import EVENT_DATE, Detection
+from datasets.profiling.detection import EVENT_DATE, OTHER_DATE, Detection
 from datasets.profiling.distribution import read_distribution
 from datasets.profiling.facts import NOTHING, ColumnFacts, TableFacts
 from datasets.profiling.introspection import FoundColumn, FoundTable
@@ -167,7 +167,8 @@ def _judge_weights(
 
 
 def _judge_months(table: FoundTable, known: TableFacts, detection: Detection, name: str) -> Iterator[Observation]:
-    for role in detection.of_role(EVENT_DATE, table=name_of(table)):
+    role_of_dates = EVENT_DATE if detection.of_role(EVENT_DATE) else OTHER_DATE
+    for role in detection.of_role(role_of_dates, table=name_of(table)):
         facts = known.columns.get(role.column, ColumnFacts())
         gaps = missing_months(facts.months) if facts.counted else []
         if gaps:
