@@ -67,7 +67,7 @@ def email_findings(run_id: int) -> None:
 
 @transaction.atomic
 def post_findings(run_id: int) -> None:
-    """Raises `DeliveryFailed`, or the error of a host that is refused; nothing is marked as told then."""
+    """Raises `DeliveryFailed`, or `HostRefused`; nothing is marked as told then."""
     alerts = load_alerts()
     findings = _untold(run_id, alerts, posted_at=None)
     if not findings or not alerts.webhook_url:

@@ -38,7 +38,16 @@ CODE = [
     for folder in ("config", "datasets", "querying", "mcp_gateway", "logs_analytics", "benchmarks")
     for path in sorted((PROJECT / folder).rglob("*.py"))
 ]
-VARIABLE_READERS = {"read_text", "read_list", "read_bool", "read_int", "read_secret", "read_variable"}
+VARIABLE_READERS = {
+    "read_text",
+    "read_list",
+    "read_bool",
+    "read_int",
+    "read_secret",
+    "read_variable",
+    "read_email_url",
+    "read_schedule",
+}
 FILE_READERS = VARIABLE_READERS - {"read_bool", "read_int"}
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 # Django's own, and the worker's
