@@ -21,25 +21,24 @@ async def post_json(url: str, value: dict[str, Any], *, local_allowed: bool) -> 
     """
     try:
         target = httpx.URL(url)
-        port = target.port or PORTS[target.scheme]
+        # as it is looked up; httpx cannot decode every name that it takes
+        host, port = target.raw_host.decode(), target.port or PORTS[target.scheme]
     except (httpx.InvalidURL, ValueError, KeyError):
         raise DeliveryFailed("The webhook's address cannot be read.") from None
     if target.scheme != "https" and not local_allowed:
         raise HostRefused("The webhook's address does not start with https://.", hint="Messages name your tables.")
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            address = await resolve_allowed(target.raw_host.decode(), port, local_allowed=local_allowed)
-            await _post(target, address, value)
+            address = await resolve_allowed(host, port, local_allowed=local_allowed)
+            await _post(target, host, address, value)
     except SourceDnsFailed:
-        raise DeliveryFailed(f"The webhook's host name {target.host} cannot be resolved.") from None
+        raise DeliveryFailed(f"The webhook's host name {host} cannot be resolved.") from None
     except (httpx.HTTPError, TimeoutError) as error:
         # no text of the error: it names the address
-        raise DeliveryFailed(
-            f"The webhook at {target.host} did not take the message ({type(error).__name__})."
-        ) from None
+        raise DeliveryFailed(f"The webhook at {host} did not take the message ({type(error).__name__}).") from None
 
 
-async def _post(target: httpx.URL, address: str, value: dict[str, Any]) -> None:  # Any: JSON
+async def _post(target: httpx.URL, host: str, address: str, value: dict[str, Any]) -> None:  # Any: JSON
     """To the address that was checked, with the name in its certificate and its requests."""
     async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
         request = client.build_request(
@@ -47,9 +46,9 @@ async def _post(target: httpx.URL, address: str, value: dict[str, Any]) -> None:
             target.copy_with(host=address),
             json=value,
             headers={"Host": target.netloc.decode(), "User-Agent": "mcp-analytics"},
-            extensions={"sni_hostname": target.raw_host.decode()},
+            extensions={"sni_hostname": host},
         )
         answer = await client.send(request, stream=True)
         await answer.aclose()
     if not answer.is_success:
-        raise DeliveryFailed(f"The webhook at {target.host} answered with {answer.status_code}.")
+        raise DeliveryFailed(f"The webhook at {host} answered with {answer.status_code}.")

@@ -303,6 +303,24 @@ def test_two_actors_at_once_mail_once(run: ProfilingRun, find: Find, mail_server
     assert len(mail_server.received) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_both_channels_at_once_tell_both(run: ProfilingRun, find: Find, mail_server: MailServer, hook: Hook) -> None:
+    tell(emails=["ana@example.org"], webhook_url=hook.url)
+    find()
+    mail_server.delay_s = hook.delay_s = 0.3
+
+    def send(channel: Callable[[int], None]) -> None:
+        try:
+            channel(run.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(send, [email_findings, post_findings]))
+
+    assert (len(mail_server.received), len(hook.posted)) == (1, 1)
+
+
 # ── webhook ──────────────────────────────────────────────────────────────────────────────────────────────────
 def test_posts_the_open_findings_of_a_run_once_and_the_gravest_first(run: ProfilingRun, find: Find, hook: Hook) -> None:
     tell(webhook_url=hook.url)
