@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # ships no stubs
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
@@ -49,8 +50,14 @@ def read_schedule(name: str, default: str) -> str:
     text = read_text(name, default)
     if text.lower() == "off":
         return ""
-    if not re.fullmatch(r"(?:[\d*/,-]+ +){3}[\d*/,-]+ +(?:\*|[a-z]{3}(?:[,-][a-z]{3})*)", text, re.IGNORECASE):
-        raise ImproperlyConfigured(f'{name} must be five fields of cron in UTC, as "{default}" or "30 1 * * mon-fri".')
+    fault = ImproperlyConfigured(f'{name} must be five fields of cron in UTC, as "{default}" or "30 1 * * mon-fri".')
+    # a number is another day here than in cron, so none is taken
+    if not re.fullmatch(r"(?:[\d*/,-]+ +){4}(?:\*|[a-z]{3}(?:[,-][a-z]{3})*)", text, re.IGNORECASE):
+        raise fault
+    try:
+        CronTrigger.from_crontab(text, timezone="UTC")
+    except ValueError:
+        raise fault from None
     return " ".join(text.split())
 
 
@@ -65,10 +72,11 @@ def read_email_url(name: str) -> dict[str, object]:
         port = parts.port
     except ValueError:
         raise fault from None
-    options = dict(parse_qsl(parts.query))
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or options.get("tls", "starttls") != "starttls":
+    # a misspelt option would send the password in clear; a path or fragment is a piece of a password with "/" or "#"
+    options = {"smtp": {"", "tls=starttls"}, "smtps": {""}}.get(parts.scheme, set())
+    if parts.query not in options or not parts.hostname or port == 0 or parts.path.strip("/") or parts.fragment:
         raise fault
-    uses_starttls = parts.scheme == "smtp" and "tls" in options
+    uses_starttls = bool(parts.query)
     return {
         "EMAIL_HOST": parts.hostname,
         "EMAIL_PORT": port or {"smtps": 465, "smtp": 587 if uses_starttls else 25}[parts.scheme],

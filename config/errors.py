@@ -10,7 +10,8 @@
       OnboardingError    dsn_invalid · name_taken · transition_refused · role_unsafe · profiling_failed
                          design_invalid
         PreflightError   source_unreachable · source_dns_failed · source_tls_refused · source_password_rejected
-                         source_database_missing · source_not_postgresql
+                         source_database_missing · source_not_postgresql · host_refused
+      DeliveryFailed     delivery_failed
       InternalError      internal · record_unavailable · not_configured
 
 An error says what happened (`message`) and what to do next (`hint`), both written for a model that will

@@ -242,7 +242,14 @@ DRAMATIQ_CRONTAB = {"REDIS_URL": REDIS_URL or "redis://127.0.0.1:1/0", "LOCK_BLO
 
 # FastMCP would bring its own handler, in boxes; every refusal is in the query log with its code anyway
 os.environ.setdefault("FASTMCP_LOG_ENABLED", "false")
-QUIET = {"apscheduler": "WARNING", "asyncio": "WARNING", "daphne": "WARNING", "fastmcp": "ERROR", "httpx": "WARNING", "mcp": "WARNING"}
+QUIET = {
+    "apscheduler": "WARNING",
+    "asyncio": "WARNING",
+    "daphne": "WARNING",
+    "fastmcp": "ERROR",
+    "httpx": "WARNING",
+    "mcp": "WARNING",
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

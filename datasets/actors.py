@@ -20,6 +20,11 @@ def worth_retrying(retries: int, error: BaseException) -> bool:
     )
 
 
+def worth_telling_again(retries: int, error: BaseException) -> bool:
+    """Five more tries within six minutes; a host that is refused stays refused."""
+    return retries < 5 and (not isinstance(error, GatewayError) or error.retryable)
+
+
 @dramatiq.actor(
     actor_name=PROFILE_DATASET,
     retry_when=worth_retrying,
@@ -37,12 +42,12 @@ def check_drift() -> None:
     request_profiles(actor=SCHEDULE)
 
 
-@dramatiq.actor(actor_name=EMAIL_FINDINGS, max_retries=5, min_backoff=10_000, time_limit=60_000)
+@dramatiq.actor(actor_name=EMAIL_FINDINGS, retry_when=worth_telling_again, min_backoff=10_000, time_limit=60_000)
 def mail_findings(run_id: int) -> None:
     email_findings(run_id)
 
 
-@dramatiq.actor(actor_name=POST_FINDINGS, max_retries=5, min_backoff=10_000, time_limit=60_000)
+@dramatiq.actor(actor_name=POST_FINDINGS, retry_when=worth_telling_again, min_backoff=10_000, time_limit=60_000)
 def post_findings_outside(run_id: int) -> None:
     post_findings(run_id)
 

@@ -67,7 +67,7 @@ def email_findings(run_id: int) -> None:
 
 @transaction.atomic
 def post_findings(run_id: int) -> None:
-    """Raises `DeliveryFailed`, or the error of a host that is refused; nothing is marked as told then."""
+    """Raises `DeliveryFailed`, or `HostRefused`; nothing is marked as told then."""
     alerts = load_alerts()
     findings = _untold(run_id, alerts, posted_at=None)
     if not findings or not alerts.webhook_url:
@@ -78,12 +78,13 @@ def post_findings(run_id: int) -> None:
 
 
 def _untold(run_id: int, alerts: Alerts, **untold: None) -> list[Finding]:
-    """Locked, so that an actor that runs twice tells once."""
+    """Locked, so that an actor that runs twice tells once: the second waits, then finds them told."""
     told_of = SEVERITIES[: SEVERITIES.index(alerts.least_severity) + 1]
     found: QuerySet[Finding] = Finding.objects.filter(
         opened_by_id=run_id, kind=Finding.Kind.DRIFT, state=Finding.State.OPEN, severity__in=told_of, **untold
     )
-    locked = found.select_for_update(of=("self",), skip_locked=True).select_related("dataset")
+    # skipping what is locked would leave untold what the other channel is just telling
+    locked = found.select_for_update(of=("self",)).select_related("dataset").order_by("pk")
     return sorted(locked, key=lambda one: (SEVERITIES.index(one.severity), one.table, one.column))
 
 

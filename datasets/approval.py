@@ -85,7 +85,8 @@ def _prove_connection(dataset: Dataset) -> None:
 
 def check_connection(dataset: Dataset) -> Preflight:
     """Run the checklist with the stored connection string and keep what it says."""
-    preflight = async_to_sync(run_preflight)(open_target(dataset.connection))
+    target = open_target(dataset.connection)
+    preflight = async_to_sync(run_preflight)(target, local_allowed=settings.LOCAL_ADDRESSES_ALLOWED)
     Dataset.objects.filter(pk=dataset.pk).update(preflight=preflight.as_list(), preflight_at=timezone.now())
     return preflight
 

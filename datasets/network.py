@@ -15,6 +15,13 @@ from config.errors import HostRefused, SourceDnsFailed
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# 0.1.2.3 may be this machine; what the second stands for is each network's own affair
+REFUSED = (ipaddress.IPv4Network("0.0.0.0/8"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+# where clouds tell machines their secrets: Alibaba, Azure, Oracle, AWS, Google; most others are link-local
+METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+)
 LOOKUP_TIMEOUT_S = 5.0
 
 
@@ -44,15 +51,17 @@ def _is_local(address: Address) -> bool:
         or address.is_unspecified
         or address.is_multicast
         or address.is_reserved
+        or address in METADATA
+        or any(address in network for network in REFUSED)
     )
 
 
 def _meanings(address: Address) -> Iterator[Address]:
-    """The address, and the IPv4 one that it stands for: ::ffff:127.0.0.1, 2002:7f00:1::, 64:ff9b::7f00:1."""
+    """The address, and the IPv4 one that it stands for: ::ffff:127.0.0.1, 2002:7f00:1::, 64:ff9b::7f00:1, Teredo."""
     if isinstance(address, ipaddress.IPv4Address):
         yield address
         return
-    inner = address.ipv4_mapped or address.sixtofour
+    inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
     if inner is None and address in NAT64:
         inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     # NAT64 and mapped addresses count as reserved themselves; what they stand for decides

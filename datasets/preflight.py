@@ -15,6 +15,7 @@ import asyncpg
 
 from config.errors import RoleUnsafe, SourceUnreachable
 from datasets.connections import ConnectionTarget, open_session, probe_server, set_locally
+from datasets.network import resolve_allowed
 
 PREFLIGHT_TIMEOUT_S = 5.0
 SETTINGS = {"default_transaction_read_only": "on", "search_path": "pg_catalog", "statement_timeout": "4000"}
@@ -50,10 +51,15 @@ class Preflight:
         return [asdict(check) for check in self.checks]
 
 
-async def run_preflight(target: ConnectionTarget) -> Preflight:
-    """The checklist of a connection that opened; raises the `PreflightError` of one that did not, within 5 s."""
+async def run_preflight(target: ConnectionTarget, *, local_allowed: bool) -> Preflight:
+    """The checklist of a connection that opened; raises the `PreflightError` of one that did not, within 5 s.
+
+    Without `local_allowed`, hosts with an address of this machine or link-local are refused (`HostRefused`).
+    """
     try:
         async with asyncio.timeout(PREFLIGHT_TIMEOUT_S):
+            if not target.host.startswith(("/", "@")):  # a unix socket has no address
+                await resolve_allowed(target.host, target.port, local_allowed=local_allowed)
             await probe_server(target)
             connection, untaken = await open_session(target, SETTINGS)
             try:

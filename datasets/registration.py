@@ -61,7 +61,7 @@ def register_dataset(
     check_name(name)
     refuse_unsafe_override(allow_unsafe_role)
     target = parse_dsn(dsn, unix_sockets=settings.UNIX_SOCKETS_ALLOWED)
-    preflight = async_to_sync(run_preflight)(target)
+    preflight = async_to_sync(run_preflight)(target, local_allowed=settings.LOCAL_ADDRESSES_ALLOWED)
     dataset = Dataset(
         name=name,
         title=title or name,
@@ -119,7 +119,7 @@ def update_connection(dataset_id: int, dsn: str, *, allow_unsafe_role: bool = Fa
     """Replace a dataset's connection string after the same checks; a live dataset is reached by it from now on."""
     refuse_unsafe_override(allow_unsafe_role)
     target = parse_dsn(dsn, unix_sockets=settings.UNIX_SOCKETS_ALLOWED)
-    preflight = async_to_sync(run_preflight)(target)
+    preflight = async_to_sync(run_preflight)(target, local_allowed=settings.LOCAL_ADDRESSES_ALLOWED)
     with transaction.atomic():
         dataset = _get(dataset_id)
         if preflight.blocked and dataset.status == Status.ACTIVE and not allow_unsafe_role:

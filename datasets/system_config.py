@@ -10,10 +10,15 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from config.errors import InvalidRequest
+
+# what browsers take for an address: the mail library refuses a whole message for one that it cannot read
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})+", re.IGNORECASE | re.ASCII)
 
 
 class Section(BaseModel):
@@ -84,16 +89,29 @@ class Alerts(Section):
 
     help_text = "Who is told, by e-mail and webhook, when a published dataset's database has changed."
     emails: tuple[str, ...] = Field(default=(), max_length=20)
-    webhook_url: str = Field(default="", max_length=2000, pattern=r"^(https?://[^\s/@]+(/\S*)?)?$")
+    webhook_url: str = Field(default="", max_length=2000, pattern=r"^(https?://[^\s/?#@\\]+(/\S*)?)?$")
     least_severity: Literal["alarm", "warning", "note"] = "warning"
 
     @field_validator("emails")
     @classmethod
     def _are_addresses(cls, emails: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [email for email in emails if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+", email)]
+        wrong = [email for email in emails if not EMAIL.fullmatch(email)]
         if wrong:
             raise ValueError(f"{', '.join(wrong)} is no e-mail address")
         return emails
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _has_host_and_port(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            complete = not url or bool(parts.hostname and parts.port != 0)
+        except ValueError:
+            complete = False
+        if not complete or not url.isprintable():
+            # not repeated: the path of a webhook is often its secret
+            raise ValueError("not an address of the form https://host:port/path")
+        return url
 
 
 class SystemSettings(Section):

@@ -106,7 +106,7 @@ class Servers:
 def _prepare_environment() -> Servers:
     """Nothing of the developer's environment counts: not their databases, not their keys, not their `make run`."""
     secrets_and_urls = ("METADATA_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEY", "OPENAI_API_KEY")
-    for name in secrets_and_urls:
+    for name in (*secrets_and_urls, "EMAIL_URL", "EMAIL_FROM", "DRIFT_SCHEDULE"):
         os.environ.pop(name, None)
         os.environ.pop(f"{name}_FILE", None)
     made = Servers()

@@ -38,11 +38,28 @@ CODE = [
     for folder in ("config", "datasets", "querying", "mcp_gateway", "logs_analytics", "benchmarks")
     for path in sorted((PROJECT / folder).rglob("*.py"))
 ]
-VARIABLE_READERS = {"read_text", "read_list", "read_bool", "read_int", "read_secret", "read_variable"}
+VARIABLE_READERS = {
+    "read_text",
+    "read_list",
+    "read_bool",
+    "read_int",
+    "read_secret",
+    "read_variable",
+    "read_email_url",
+    "read_schedule",
+}
 FILE_READERS = VARIABLE_READERS - {"read_bool", "read_int"}
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 # Django's own, and the worker's
-OTHER_COMMANDS = {"changepassword", "collectstatic", "createsuperuser", "migrate", "rundramatiq", "runserver"}
+OTHER_COMMANDS = {
+    "changepassword",
+    "collectstatic",
+    "crontab",
+    "createsuperuser",
+    "migrate",
+    "rundramatiq",
+    "runserver",
+}
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -330,7 +347,7 @@ def test_the_procfile_runs_commands_that_exist() -> None:
         line.split(": ", 1) for line in (PROJECT / "Procfile").read_text(encoding="utf-8").splitlines() if line
     )
 
-    assert set(processes) == {"release", "web", "worker"}
+    assert set(processes) == {"release", "scheduler", "web", "worker"}
     assert "config.asgi:application" in processes["web"]
     assert apps.is_installed("django_dramatiq")
 

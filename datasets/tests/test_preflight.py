@@ -6,15 +6,19 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from pytest_django.fixtures import Settings
 
+from config.errors import HostRefused, SourceUnreachable
 from conftest import SHOP
 from datasets.connections import parse_dsn
+from datasets.models import Dataset
 from datasets.preflight import Check, State, run_preflight
+from datasets.registration import register_dataset
 from tests.servers import SERVERS, MakeDatabase, ReadonlyDsn
 
 
 def checks_of(dsn: str) -> dict[str, Check]:
-    preflight = asyncio.run(run_preflight(parse_dsn(dsn, unix_sockets=False)))
+    preflight = asyncio.run(run_preflight(parse_dsn(dsn, unix_sockets=False), local_allowed=True))
     return {check.code: check for check in preflight.checks}
 
 
@@ -102,3 +106,30 @@ def test_a_role_that_sees_nothing_is_told_how_to_see(make_database: MakeDatabase
 
     assert checks["readable"].state is State.WARNING
     assert "GRANT" in checks["readable"].hint
+
+
+def test_a_host_on_this_machine_is_refused_where_local_addresses_are_not_allowed(shop_dsn: str) -> None:
+    target = parse_dsn(shop_dsn, unix_sockets=False)
+
+    with pytest.raises(HostRefused) as caught:
+        asyncio.run(run_preflight(target, local_allowed=False))
+
+    assert caught.value.code == "host_refused"
+    assert target.password not in caught.value.message + caught.value.hint
+
+
+def test_a_socket_is_no_host_that_is_refused() -> None:
+    target = parse_dsn("host=/nowhere dbname=d user=u password=p", unix_sockets=True)
+
+    with pytest.raises(SourceUnreachable):
+        asyncio.run(run_preflight(target, local_allowed=False))
+
+
+@pytest.mark.django_db
+def test_nothing_is_registered_where_the_host_is_refused(shop_dsn: str, settings: Settings) -> None:
+    settings.LOCAL_ADDRESSES_ALLOWED = False
+
+    with pytest.raises(HostRefused):
+        register_dataset("shop", shop_dsn, actor="test")
+
+    assert not Dataset.objects.filter(name="shop").exists()

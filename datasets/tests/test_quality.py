@@ -26,12 +26,10 @@ def told(
     data_type: str = "text", name: str = "c", rows: int | None = 1000, **facts: Any
 ) -> list[tuple[str, int | None]]:
     """Codes and counts of one column; `facts` are fields of its facts, `formats` and `common` as dicts."""
-    values = {
-        key: tuple(CommonValue(one, share) for one, share in value.items()) if key in {"formats", "common"} else value
-        for key, value in facts.items()
-    }
     made = ColumnFacts("sample")
-    for field, value in values.items():
+    for field, value in facts.items():
+        if field in {"formats", "common"}:
+            value = tuple(CommonValue(one, share) for one, share in value.items())
         made = replace(made, **{field: value})
     found = judge_column(column(name, data_type), made, table="public.t", rows=rows, today=TODAY)
     return [(one.code, one.count) for one in found]

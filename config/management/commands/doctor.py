@@ -81,7 +81,8 @@ async def _check_all(datasets: list[Dataset]) -> list[Part]:
 async def _check_dataset(dataset: Dataset) -> Part:
     name = f"dataset {dataset.name}"
     try:
-        preflight = await run_preflight(open_target(dataset.connection))
+        target = open_target(dataset.connection)
+        preflight = await run_preflight(target, local_allowed=settings.LOCAL_ADDRESSES_ALLOWED)
     except GatewayError as error:
         return Part(name, State.FAILING, f"{error.code}: {error.message}", error.hint)
     if preflight.blocked and not dataset.unsafe_role_allowed_by:

@@ -225,9 +225,7 @@ class Command(BaseCommand):
     def _start_programs(self) -> None:
         self.say("starting the web server, the worker and the scheduler")
         self.supervisor.add("worker", lambda: self._start_program("worker", worker_command()), stage=PROGRAMS)
-        self.supervisor.add(
-            "scheduler", lambda: self._start_program("scheduler", scheduler_command()), stage=PROGRAMS
-        )
+        self.supervisor.add("scheduler", lambda: self._start_program("scheduler", scheduler_command()), stage=PROGRAMS)
         self.supervisor.add("web", lambda: self._start_program("web", self._web_command()), stage=PROGRAMS)
 
     def _web_command(self) -> list[str]:
