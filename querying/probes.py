@@ -26,12 +26,13 @@ from datasets.profiling.observations import ALARM, DRIFT, Observation
 from logs_analytics.records import Client
 from querying import services
 from querying.engine import Engine
-from querying.services import Call
+from querying.services import Call, Gate
 from querying.sql.plan import QueryRequest
 
 MOST_TABLES: Final = 60
 MOST_COLUMNS: Final = 200
 AT_ONCE: Final = 4
+DEADLINE_S: Final = 60.0
 # undefined table, column, function and schema; no right
 MISFITS: Final = frozenset({"42P01", "42703", "42883", "3F000", "42501"})
 REFUSALS: Final = (NameNotFound, QueryRefused, WeightingUnsupported)
@@ -53,15 +54,19 @@ class Probe:
         return isinstance(self.error, REFUSALS)
 
 
-async def observe_published(name: str, *, engine: Engine) -> tuple[Observation, ...]:
+async def observe_published(name: str, *, engine: Engine, deadline_s: float = DEADLINE_S) -> tuple[Observation, ...]:
     """What is no longer as it was approved, from questions and from the design's own checks."""
-    probes = await probe_dataset(name, engine=engine)
+    probes = await probe_dataset(name, engine=engine, deadline_s=deadline_s)
     return (*observe_probes(probes), *await probe_design(name, engine=engine))
 
 
-async def probe_dataset(name: str, *, engine: Engine) -> tuple[Probe, ...]:
-    """Each answer, and each refusal, is in the query log like any other. Nothing where the dataset is not live."""
-    dataset = engine.catalog.datasets.get(name)
+async def probe_dataset(name: str, *, engine: Engine, deadline_s: float = DEADLINE_S) -> tuple[Probe, ...]:
+    """Each answer, and each refusal, is in the query log like any other. Nothing where the dataset is not live.
+
+    What is not answered at the deadline is a `QueryTimeout` of its own: slow tables do not withhold the others.
+    """
+    catalog = engine.catalog  # read once: every question is to the same version
+    dataset = catalog.datasets.get(name)
     if dataset is None:
         return ()
     call = Call(
@@ -72,10 +77,12 @@ async def probe_dataset(name: str, *, engine: Engine) -> tuple[Probe, ...]:
         response_format="json",
     )
     turn = asyncio.Semaphore(AT_ONCE)
+    gate = Gate(until=asyncio.get_running_loop().time() + deadline_s)
 
     async def ask(table: TableSpec, request: QueryRequest) -> Probe:
         async with turn:
-            (answer,) = await services.answer(call, [request], engine=engine)
+            made = await services.attempt_query(call, request, catalog, engine, gate=gate)
+            answer = await services.record(call, made, engine=engine)
         return Probe(table.qualified_name, request.weighting == "auto", answer.error)
 
     return tuple(await asyncio.gather(*(ask(table, request) for table, request in build_questions(dataset))))

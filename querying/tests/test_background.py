@@ -265,8 +265,8 @@ def test_the_workers_engine_sees_what_is_approved_meanwhile(
 
 def test_the_worker_stops_the_engine_of_its_process(worker: Worker, shop: Dataset) -> None:
     check_live(shop)
-    assert background.ENGINE._engine is not None
+    assert background.ENGINE.is_running
 
     worker.stop()
 
-    assert background.ENGINE._engine is None
+    assert not background.ENGINE.is_running
