@@ -16,6 +16,17 @@ from datasets.profiling.observations import DRIFT, SEVERITIES, WARNING, Observat
 PROFILE_FAILED: Final = "profile_failed"
 PROBE_CODES: Final = frozenset({"design_broken", "not_answered", "unreachable"})
 NAME_LENGTH: Final = 63
+SEEN: Final = ("severity", "message", "count", "seen_at")
+OPENED: Final = (
+    *SEEN,
+    "state",
+    "opened_by",
+    "found_at",
+    "emailed_at",
+    "posted_at",
+    "decided_at",
+    "decided_by",
+)
 Key = tuple[str, str, str, str]
 
 
@@ -25,10 +36,17 @@ def keep_observed(dataset_id: int, observations: Sequence[Observation], *, run_i
     _keep(dataset_id, earlier, observations, run_id=run_id)
 
 
-def keep_probed(dataset_id: int, observations: Sequence[Observation], *, run_id: int) -> None:
-    """What questions to the published dataset brought to light."""
+def keep_probed(
+    dataset_id: int,
+    observations: Sequence[Observation],
+    *,
+    unasked: Collection[tuple[str, str]] = (),
+    run_id: int,
+) -> None:
+    """What questions to the published dataset brought to light; findings that could not be looked for (`unasked`, by
+    code and table) stay as they are."""
     earlier = Finding.objects.filter(dataset_id=dataset_id, code__in=PROBE_CODES)
-    _keep(dataset_id, earlier, observations, run_id=run_id)
+    _keep(dataset_id, earlier, observations, unasked=unasked, run_id=run_id)
 
 
 def keep_failed(dataset_id: int, code: str, *, run_id: int) -> None:
@@ -39,7 +57,14 @@ def keep_failed(dataset_id: int, code: str, *, run_id: int) -> None:
 
 
 @transaction.atomic
-def _keep(dataset_id: int, earlier: QuerySet[Finding], observations: Iterable[Observation], *, run_id: int) -> None:
+def _keep(
+    dataset_id: int,
+    earlier: QuerySet[Finding],
+    observations: Iterable[Observation],
+    *,
+    unasked: Collection[tuple[str, str]] = (),
+    run_id: int,
+) -> None:
     """A finding that a person dismissed stays dismissed while nothing about it changes but its count."""
     Dataset.objects.select_for_update(of=("self",)).get(pk=dataset_id)  # two runs would open the same finding
     now = timezone.now()
@@ -55,14 +80,18 @@ def _keep(dataset_id: int, earlier: QuerySet[Finding], observations: Iterable[Ob
             dataset_id=dataset_id, kind=noticed.kind, code=noticed.code, table=noticed.table, column=column
         )
         is_new = finding.pk is None or finding.state == Finding.State.GONE
-        if is_new or finding.severity != noticed.severity:
+        is_new = is_new or finding.severity != noticed.severity
+        if is_new:
             finding.state, finding.opened_by_id, finding.found_at = Finding.State.OPEN, run_id, now
             finding.emailed_at = finding.posted_at = finding.decided_at = None
             finding.decided_by = ""
         finding.severity, finding.message, finding.count = noticed.severity, noticed.message, noticed.count
         finding.seen_at = now
-        finding.save()
-    gone = [finding.pk for key, finding in known.items() if key not in seen]
+        # not when it was told: somebody may be telling it just now
+        finding.save() if finding.pk is None else finding.save(update_fields=OPENED if is_new else SEEN)
+    gone = [
+        finding.pk for key, finding in known.items() if key not in seen and (finding.code, finding.table) not in unasked
+    ]
     Finding.objects.filter(pk__in=gone).exclude(state=Finding.State.GONE).update(state=Finding.State.GONE)
 
 

@@ -23,7 +23,7 @@ def probe_dataset(run_id: int) -> None:
     if run is None or run.dataset.status != Status.ACTIVE or run.dataset.deleted_at is not None:
         return
     name = run.dataset.name
-    observed = run_in_engine(lambda engine: observe_published(name, engine=engine), timeout_s=PROBES_TIMEOUT_S)
-    keep_probed(run.dataset_id, observed, run_id=run.pk)
+    standing = run_in_engine(lambda engine: observe_published(name, engine=engine), timeout_s=PROBES_TIMEOUT_S)
+    keep_probed(run.dataset_id, standing.observed, unasked=standing.unasked, run_id=run.pk)
     ProfilingRun.objects.filter(pk=run.pk).update(probed_at=timezone.now())
     announce_findings(run.pk)

@@ -33,6 +33,7 @@ MOST_TABLES: Final = 60
 MOST_COLUMNS: Final = 200
 AT_ONCE: Final = 4
 DEADLINE_S: Final = 60.0
+DESIGN_TIMEOUT_S: Final = 40.0
 # undefined table, column, function and schema; no right
 MISFITS: Final = frozenset({"42P01", "42703", "42883", "3F000", "42501"})
 REFUSALS: Final = (NameNotFound, QueryRefused, WeightingUnsupported)
@@ -54,10 +55,22 @@ class Probe:
         return isinstance(self.error, REFUSALS)
 
 
-async def observe_published(name: str, *, engine: Engine, deadline_s: float = DEADLINE_S) -> tuple[Observation, ...]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How what is published stands. `unasked` are findings, by code and table, that nobody could look for this time."""
+
+    observed: tuple[Observation, ...] = ()
+    unasked: frozenset[tuple[str, str]] = frozenset()
+
+
+async def observe_published(name: str, *, engine: Engine, deadline_s: float = DEADLINE_S) -> Standing:
     """What is no longer as it was approved, from questions and from the design's own checks."""
-    probes = await probe_dataset(name, engine=engine, deadline_s=deadline_s)
-    return (*observe_probes(probes), *await probe_design(name, engine=engine))
+    dataset = engine.catalog.datasets.get(name)
+    if dataset is None:
+        return Standing()
+    asked = observe_probes(await probe_dataset(name, engine=engine, deadline_s=deadline_s), dataset)
+    design = await probe_design(dataset)
+    return Standing((*asked.observed, *design.observed), asked.unasked | design.unasked)
 
 
 async def probe_dataset(name: str, *, engine: Engine, deadline_s: float = DEADLINE_S) -> tuple[Probe, ...]:
@@ -107,29 +120,31 @@ def build_questions(dataset: DatasetSpec) -> list[tuple[TableSpec, QueryRequest]
     return questions
 
 
-async def probe_design(name: str, *, engine: Engine) -> tuple[Observation, ...]:
+async def probe_design(dataset: DatasetSpec) -> Standing:
     """What the data say against the published survey design: keys that repeat, periods that begin on a wrong day.
 
     A database that is too slow to say is none of its faults.
     """
-    dataset = engine.catalog.datasets.get(name)
-    if dataset is None or dataset.survey_design is None:
-        return ()
-    try:
-        _, faults = await check_design(open_target(dataset.sealed_dsn), dataset.survey_design)
-    except (SourceError, PreflightError):
-        return ()
+    if dataset.survey_design is None:
+        return Standing()
     units = dataset.survey_design.units
+    try:
+        async with asyncio.timeout(DESIGN_TIMEOUT_S):
+            _, faults = await check_design(open_target(dataset.sealed_dsn), dataset.survey_design)
+    except (SourceError, PreflightError, TimeoutError):
+        return Standing(unasked=frozenset(("design_broken", unit.qualified_table) for unit in units))
     by_unit: dict[str, list[str]] = defaultdict(list)
     for fault in faults:
         by_unit[units[fault.unit].qualified_table].append(fault.text)
-    return tuple(
-        Observation(DRIFT, "design_broken", ALARM, f"{'; '.join(texts)}: the survey design no longer holds.", table)
-        for table, texts in by_unit.items()
+    return Standing(
+        tuple(
+            Observation(DRIFT, "design_broken", ALARM, f"{'; '.join(texts)}: the survey design no longer holds.", table)
+            for table, texts in by_unit.items()
+        )
     )
 
 
-def observe_probes(probes: Sequence[Probe]) -> list[Observation]:
+def observe_probes(probes: Sequence[Probe], dataset: DatasetSpec | None = None) -> Standing:
     """One for each table that cannot be asked, and one where the database cannot be reached."""
     broken = {probe.table: probe for probe in reversed(probes) if probe.is_broken}
     observed = [
@@ -138,7 +153,11 @@ def observe_probes(probes: Sequence[Probe]) -> list[Observation]:
     if any(isinstance(probe.error, SourceUnavailable) for probe in probes):
         message = "Its database cannot be reached: no question is answered."
         observed.append(Observation(DRIFT, "unreachable", ALARM, message))
-    return observed
+    known = {probe.table for probe in probes} - {probe.table for probe in probes if probe.error is not None}
+    # published, and too many to be asked in one night
+    tables = {table.qualified_name for table in dataset.tables} if dataset else set()
+    tables |= {probe.table for probe in probes}
+    return Standing(tuple(observed), frozenset(("not_answered", table) for table in tables - known - broken.keys()))
 
 
 def _describe(probe: Probe) -> str:

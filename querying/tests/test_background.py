@@ -168,7 +168,7 @@ def test_every_table_is_asked_and_each_question_recorded(in_background: Backgrou
         ("public.minutes_by_day", False),
     ]
     assert not [probe.error for probe in probes if probe.error]
-    assert observe_probes(probes) == []
+    assert observe_probes(probes).observed == ()
     assert set(QueryLog.objects.values_list("door", "tool", "outcome", "success")) == {
         ("worker", "probe", "answered", True)
     }
@@ -181,7 +181,7 @@ def test_a_busy_database_is_no_broken_one() -> None:
         Probe("public.users", weighted=True, error=QueryFailed("full", sqlstate="53300")),
     ]
 
-    assert observe_probes(probes) == []
+    assert observe_probes(probes).observed == ()
 
 
 def test_odd_names_and_wide_tables_are_asked(

@@ -116,7 +116,6 @@ def test_threads_do_not_wait_for_each_others_failed_start_one_after_another(
 
 
 # ── what a probe could not find out ──────────────────────────────────────────────────────────────────────────
-@pytest.mark.xfail(reason="keep_probed takes what could not be asked for what is mended", strict=True)
 @pytest.mark.parametrize("unknown", [QueryTimeout("slow"), SourceUnavailable("away")])
 def test_a_table_that_could_not_be_asked_keeps_its_finding(
     make_active: MakeActive, make_database: MakeDatabase, readonly_dsn: ReadonlyDsn, unknown: Any
@@ -124,9 +123,10 @@ def test_a_table_that_could_not_be_asked_keeps_its_finding(
     dataset = make_active("shop", readonly_dsn(make_database(SHOP)))
     run_id = ProfilingRun.objects.filter(dataset=dataset).latest("pk").pk
     broken = Probe("public.events", weighted=False, error=QueryFailed("gone", sqlstate="42P01"))
-    keep_probed(dataset.pk, observe_probes([broken]), run_id=run_id)
+    keep_probed(dataset.pk, observe_probes([broken]).observed, run_id=run_id)
 
-    keep_probed(dataset.pk, observe_probes([Probe("public.events", weighted=False, error=unknown)]), run_id=run_id)
+    later = observe_probes([Probe("public.events", weighted=False, error=unknown)])
+    keep_probed(dataset.pk, later.observed, unasked=later.unasked, run_id=run_id)
 
     assert Finding.objects.get(dataset=dataset, code="not_answered").state == Finding.State.OPEN
 
@@ -143,9 +143,9 @@ def test_a_slow_view_does_not_withhold_what_is_known_of_the_others(
         "ALTER TABLE users RENAME TO gone",
     )
 
-    observed = in_background.run(lambda engine: observe_published("shop", engine=engine, deadline_s=3), timeout_s=15)
+    standing = in_background.run(lambda engine: observe_published("shop", engine=engine, deadline_s=3), timeout_s=15)
 
-    assert "public.users" in {one.table for one in observed}
+    assert "public.users" in {one.table for one in standing.observed}
 
 
 # ── as a process ─────────────────────────────────────────────────────────────────────────────────────────────
