@@ -16,6 +16,7 @@ from datasets.profiling.observations import DRIFT, SEVERITIES, WARNING, Observat
 PROFILE_FAILED: Final = "profile_failed"
 PROBE_CODES: Final = frozenset({"design_broken", "not_answered", "unreachable"})
 NAME_LENGTH: Final = 63
+MOST_KEPT: Final = 2_000  # nobody reads more, and each is a row
 SEEN: Final = ("severity", "message", "count", "seen_at")
 OPENED: Final = (
     *SEEN,
@@ -70,7 +71,8 @@ def _keep(
     now = timezone.now()
     known = {_key(finding.kind, finding.code, finding.table, finding.column): finding for finding in earlier}
     seen: set[Key] = set()
-    for noticed in observations:
+    gravest = sorted(observations, key=lambda one: SEVERITIES.index(one.severity))[:MOST_KEPT]
+    for noticed in gravest:
         column = noticed.column[:NAME_LENGTH]
         key = _key(noticed.kind, noticed.code, noticed.table, column)
         if key in seen:

@@ -45,10 +45,20 @@ async def sample_table(
     try:
         async with bounded(connection, budget_ms=budget_ms):
             return await _read(connection, table, limit)
+    except asyncpg.FeatureNotSupportedError:  # a partition that is a foreign table
+        return await _sample_first(connection, table, limit, budget_ms)
     except asyncpg.PostgresError as error:
         return Sample(error=_outcome(connection, error))
     except UnicodeDecodeError:
         return Sample(error=NOT_TEXT)
+
+
+async def _sample_first(connection: asyncpg.Connection, table: FoundTable, limit: int, budget_ms: int) -> Sample:
+    try:
+        async with bounded(connection, budget_ms=budget_ms):
+            return await _read_first(connection, table, limit)
+    except asyncpg.PostgresError as error:
+        return Sample(error=_outcome(connection, error))
 
 
 async def fetch_months(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Final, TypeVar
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from config.errors import DatasetNotFound, GatewayError, ProfilingFailed, QueueUnavailable, TransitionRefused
@@ -35,6 +36,7 @@ from datasets.transitions import move
 CATALOGUE_TIMEOUT_S: Final = 30
 CONTENTS_BUDGET_S: Final = 50.0
 BATCH: Final = 500
+LOCK_SPACE: Final = 0x70726F66  # of advisory locks: "prof"
 OPEN = (ProfilingRun.State.QUEUED, ProfilingRun.State.RUNNING)
 BEFORE_APPROVAL = (Status.DRAFT, Status.METADATA_PENDING, Status.HUMAN_REVIEW, Status.ERROR)
 SCHEDULE: Final = "schedule"
@@ -82,6 +84,12 @@ def run_profile(run_id: int) -> None:
 
     Raises the error of an attempt, after noting it on the run; the caller decides whether to try again.
     """
+    with _alone(run_id) as is_mine:
+        if is_mine:
+            _attempt(run_id)
+
+
+def _attempt(run_id: int) -> None:
     run = ProfilingRun.objects.select_related("dataset").filter(pk=run_id).first()
     if run is None or run.state not in OPEN or run.dataset.deleted_at is not None:
         return
@@ -97,6 +105,21 @@ def run_profile(run_id: int) -> None:
         run.error_code, run.error_message = error.code, error.message
         run.save(update_fields=["error_code", "error_message"])
         raise
+
+
+@contextmanager
+def _alone(run_id: int) -> Iterator[bool]:
+    """Whether nobody else is at this run: it may be asked for again while it works. A killed worker's lock goes with
+    its connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, run_id])
+        (is_mine,) = cursor.fetchone()
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, run_id])
 
 
 def _profile(run: ProfilingRun) -> None:

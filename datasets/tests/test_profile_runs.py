@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection
 
 from config.errors import TransitionRefused
 from datasets.approval import approve_dataset
@@ -334,6 +335,21 @@ def test_a_run_that_starts_again_reads_what_is_left(profiled: Profiled, monkeypa
     assert (run.state, run.attempts, run.tables_read) == ("succeeded", 2, 3)
     assert sorted(sampled) == ["nothing_in_it", "people", "visits"]
     assert list(run.readings.filter(pk__in=[pk for pk, _ in before]).values_list("pk", "read_at")) == before
+
+
+def test_a_run_that_somebody_is_at_is_left_to_them(profiled: Profiled) -> None:
+    dataset = profiled()
+    run = request_profile(dataset.pk, actor="test")
+
+    with psycopg.connect(**connection.get_connection_params()) as other:  # as another worker holds it
+        other.execute("SELECT pg_advisory_lock(%s, %s)", [service.LOCK_SPACE, run.pk])
+        run_profile(run.pk)
+        attempts = ProfilingRun.objects.get(pk=run.pk).attempts
+    run_profile(run.pk)
+
+    run.refresh_from_db()
+    assert attempts == 0
+    assert (run.state, run.attempts) == ("succeeded", 1)
 
 
 @pytest.mark.asyncio

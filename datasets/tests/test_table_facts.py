@@ -263,6 +263,28 @@ def test_samples_a_foreign_table(make_database: MakeDatabase, postgres_superuser
     assert "visits" not in statistics_of(dsn)
 
 
+def test_samples_a_table_of_which_a_partition_is_elsewhere(
+    make_database: MakeDatabase, postgres_superuser_dsn: str
+) -> None:
+    parts = parse_dsn(postgres_superuser_dsn, unix_sockets=True)
+    far_name = parse_dsn(make_database(VISITS), unix_sockets=True).database
+    dsn = make_database(f"""
+        CREATE EXTENSION postgres_fdw;
+        CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw
+        OPTIONS (host '{parts.host}', port '{parts.port}', dbname '{far_name}');
+        CREATE USER MAPPING FOR CURRENT_USER SERVER far OPTIONS (user '{parts.username}', password '{parts.password}');
+        CREATE TABLE visits (id int, day date) PARTITION BY RANGE (day);
+        CREATE TABLE near PARTITION OF visits FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+        INSERT INTO visits VALUES (7, '2025-05-05');
+        CREATE FOREIGN TABLE far PARTITION OF visits FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')
+        SERVER far OPTIONS (table_name 'visits');
+    """)
+
+    sample = sample_of(dsn, tables_of(dsn)["visits"])
+
+    assert (sample.error, sample.read) == ("", 2000)
+
+
 def test_failures_are_outcomes_and_the_next_table_goes_on(
     make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
 ) -> None:

@@ -8,9 +8,19 @@ from config.management.base import GatewayCommand, operator_name, read_design_fi
 from datasets.approval import approve_dataset
 from datasets.design_document import Document, build_design_document, read_form
 from datasets.design_fit import refuse_faults
-from datasets.models import DataCategory, DatasetType, DesignDecision, PersonalData, ProfilingRun
+from datasets.models import (
+    DataCategory,
+    DatasetColumn,
+    DatasetType,
+    DesignDecision,
+    PersonalData,
+    ProfilingRun,
+    Shown,
+)
 from datasets.profiling.waiting import WAIT_S, check_run, wait_for_run
 from datasets.registration import register_dataset
+
+NAMED_MOST = 10
 
 
 class Command(GatewayCommand):
@@ -58,6 +68,8 @@ class Command(GatewayCommand):
             approve_dataset(registration.dataset_id, actor=operator_name())
         status = "active" if options["approve"] else "profiled" if options["wait"] else "registered"
         lines = [f"[{check.state}] {check.label}: {check.detail}" for check in registration.checks]
+        if options["wait"] or options["approve"]:
+            lines += describe_protected(registration.dataset_id)
         if registration.blocked and not options["allow_unsafe_role"]:
             lines.append("It cannot be activated until the blocked checks are mended.")
         self.show(
@@ -70,6 +82,17 @@ class Command(GatewayCommand):
             "\n".join([*lines, f"{options['name']}: {status}."]),
             as_json=options["json"],
         )
+
+
+def describe_protected(dataset_id: int) -> list[str]:
+    """What clients do not see as it is, since it looks like personal data and nobody has decided."""
+    columns = DatasetColumn.objects.filter(table__dataset_id=dataset_id, shown_by="", present=True)
+    found = columns.exclude(shown=Shown.VISIBLE).select_related("table").order_by("table__name", "position")
+    if not found:
+        return []
+    named = ", ".join(f"{column.table}.{column.name} ({column.shown})" for column in found[:NAMED_MOST])
+    more = f" and {len(found) - NAMED_MOST:,} more" if len(found) > NAMED_MOST else ""
+    return [f"They look like personal data: {named}{more}. Decide in the admin (Columns), then approve."]
 
 
 def read_design(path: str) -> Document | None:
