@@ -8,19 +8,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
 import asyncpg
 
-from config.errors import ProfilingFailed
-from datasets.connections import ConnectionTarget, open_session
-from datasets.profiling.bounded import bounded
+from datasets.connections import ConnectionTarget
+from datasets.profiling.bounded import bounded, reading
 from datasets.profiling.column_quality import judge_column
 from datasets.profiling.facts import ColumnFacts, TableFacts
-from datasets.profiling.introspection import LOCAL_SETTINGS, FoundColumn, FoundTable
+from datasets.profiling.introspection import FoundColumn, FoundTable
 from datasets.profiling.keys import rows_of
 from datasets.profiling.observations import Observation
 from datasets.profiling.personal import ABOUT_THINGS, Personal, find_personal
@@ -33,6 +31,7 @@ TABLE_BUDGET_MS: Final = 5_000
 CHECK_BUDGET_MS: Final = 4_000
 CELLS: Final = 4_000_000  # sampled values of a database: some 20 s of work
 MOST_CELLS, FEWEST_CELLS = 100_000, 2_000
+CONTENTS: Final = "contents"
 PERSONAL_VALUES: Final = 300  # more of them change no decision, and cost
 Name = tuple[str, str]
 
@@ -55,7 +54,7 @@ async def read_contents(
     """
     until = time.monotonic() + budget_s
     cells = max(FEWEST_CELLS, min(MOST_CELLS, CELLS // max(1, len(tables))))
-    async with reading(target) as connection:
+    async with reading(target, what=CONTENTS) as (connection, _):
         statistics = await fetch_statistics(connection)
         for table in sorted(tables, key=lambda table: (table.row_estimate or 0, table.schema, table.name)):
             name = (table.schema, table.name)
@@ -80,7 +79,7 @@ async def fetch_rows(
     until = time.monotonic() + budget_s
     rows: list[asyncpg.Record | None] = [None] * len(statements)
     if statements:
-        async with reading(target) as connection:
+        async with reading(target, what=CONTENTS) as (connection, _):
             for place, sql in enumerate(statements):
                 left_ms = round(1000 * (until - time.monotonic()))
                 if left_ms > 0:
@@ -95,7 +94,7 @@ async def count_months(
     until = time.monotonic() + budget_s
     counted: dict[tuple[Name, str], Mapping[str, int]] = {}
     if columns:
-        async with reading(target) as connection:
+        async with reading(target, what=CONTENTS) as (connection, _):
             for table, column in columns:
                 left_ms = round(1000 * (until - time.monotonic()))
                 limit_ms = min(left_ms, TABLE_BUDGET_MS)
@@ -103,27 +102,6 @@ async def count_months(
                 if months is not None:
                     counted[(table.schema, table.name), column.name] = months
     return counted
-
-
-@asynccontextmanager
-async def reading(target: ConnectionTarget) -> AsyncGenerator[asyncpg.Connection]:
-    """A connection to read with. Behind a pooler each transaction sets what it needs (see `bounded`)."""
-    connection, _ = await open_session(target, LOCAL_SETTINGS)
-    try:
-        yield connection
-    except asyncpg.PostgresError as error:
-        # SQLSTATE only: a message may quote values
-        raise ProfilingFailed(
-            f"Reading the tables of {target.database} failed with SQLSTATE {error.sqlstate}.",
-            hint="Profile again; if it persists, check the database's log.",
-            sqlstate=error.sqlstate,
-        ) from None
-    except (OSError, asyncpg.InterfaceError):
-        raise ProfilingFailed(
-            f"The connection to {target.host}:{target.port} broke while its tables were read.", hint="Profile again."
-        ) from None
-    finally:
-        connection.terminate()
 
 
 async def _sample(connection: asyncpg.Connection, table: FoundTable, left_ms: int, cells: int) -> Sample:

@@ -13,24 +13,17 @@ from typing import Any
 
 import asyncpg
 
-from config.errors import ProfilingFailed
 from datasets.additions import RoutineName
 from datasets.catalog import ForeignKey
-from datasets.connections import ConnectionTarget, open_session, set_locally
+from datasets.connections import ConnectionTarget, set_locally
 from datasets.profiling.additions import FoundAdditions, FoundView, Members, fetch_additions, fetch_members, fetch_views
+from datasets.profiling.bounded import quote, reading
 
-STATEMENT_TIMEOUT_MS = 20_000
 DATE_TYPES = {"date", "timestamp without time zone", "timestamp with time zone"}
 DATE_RANGE_TIMEOUT_MS = 5_000
 DATE_RANGES_BUDGET_S = 10
 DATE_RANGE_COLUMNS = 20
 NO_VIEW = FoundView()
-LOCAL_SETTINGS = {
-    "default_transaction_read_only": "on",
-    "search_path": "pg_catalog",
-    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-    "lock_timeout": "2000",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +100,7 @@ class _Keys:
 
 async def fetch_profile(target: ConnectionTarget) -> Profile:
     """The profile of every table and view that the role can read; raises `ProfilingFailed` or a `PreflightError`."""
-    connection, untaken = await open_session(target, LOCAL_SETTINGS)
-    try:
+    async with reading(target, what="catalogue") as (connection, untaken):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             if untaken:  # behind a pooler
                 await connection.execute(set_locally(untaken))
@@ -118,19 +110,6 @@ async def fetch_profile(target: ConnectionTarget) -> Profile:
             comment = await connection.fetchval(DATABASE_COMMENT) or ""
         dates = await _fetch_dates(connection, tables)
         return Profile(tables=tables, dates=dates, database_comment=comment, additions=additions)
-    except asyncpg.PostgresError as error:
-        # SQLSTATE only: a message may quote values
-        raise ProfilingFailed(
-            f"Reading the catalogue of {target.database} failed with SQLSTATE {error.sqlstate}.",
-            hint="Profile again; if it persists, check the database's log.",
-            sqlstate=error.sqlstate,
-        ) from None
-    except (OSError, asyncpg.InterfaceError):
-        raise ProfilingFailed(
-            f"The connection to {target.host}:{target.port} broke while its catalogue was read.", hint="Profile again."
-        ) from None
-    finally:
-        connection.terminate()
 
 
 async def _fetch_tables(connection: asyncpg.Connection, members: Members) -> tuple[FoundTable, ...]:
@@ -213,10 +192,10 @@ async def _fetch_dates(connection: asyncpg.Connection, tables: tuple[FoundTable,
 async def _fetch_span(
     connection: asyncpg.Connection, table: FoundTable, column: FoundColumn, limit_ms: int
 ) -> FoundDates | None:
-    name = _quote(column.name)
+    name = quote(column.name)
     # infinity has no date; a BC date or a year over 9999 has no Python date and is left out of the span
     statement = (
-        f"SELECT min({name})::date, max({name})::date FROM {_quote(table.schema)}.{_quote(table.name)} "
+        f"SELECT min({name})::date, max({name})::date FROM {quote(table.schema)}.{quote(table.name)} "
         f"WHERE {name} BETWEEN '0001-01-01' AND '9999-12-31'"
     )
     try:
@@ -226,10 +205,6 @@ async def _fetch_span(
     except asyncpg.PostgresError:
         return None
     return FoundDates(f"{table.schema}.{table.name}.{column.name}", start, end) if start else None
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 VISIBLE = """

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from datasets.profiling.bounded import bounded
+from datasets.profiling.bounded import STATEMENT_TIMEOUT_MS, bounded
 from datasets.profiling.facts import LONGEST_VALUE, MOST_COMMON, STATISTICS, ColumnFacts, CommonValue
-from datasets.profiling.introspection import STATEMENT_TIMEOUT_MS, VISIBLE
+from datasets.profiling.introspection import VISIBLE
 from datasets.profiling.values import MOMENTS, NUMBERS, Spread, order_of, spread_of
 
 STALE_SHARE: Final = 0.2

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 import asyncpg.connection
@@ -13,7 +14,11 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from config.errors import SourceUnavailable
+from datasets.connections import parse_dsn
 from datasets.models import Dataset
+from datasets.profiling.contents import read_contents
+from datasets.profiling.introspection import fetch_profile
+from datasets.profiling.judging import judge
 from querying.engine import Engine
 from querying.pools import Pools
 from querying.tests.lending import (
@@ -91,6 +96,28 @@ async def test_the_ring_holds_where_the_pooler_drops_settings_without_a_word(
 async def test_nothing_can_be_written_through_it(pooler: PgBouncer, make_pools: MakePools) -> None:
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await ask_pool(make_pools(), dataset_of(pooler.url), "CREATE TABLE public.x (id int)")
+
+
+async def test_contents_are_read_through_it_and_leave_nothing(pooler: PgBouncer) -> None:
+    target = parse_dsn(pooler.url, unix_sockets=True)
+    # the pooler itself sets the name of whoever it serves
+    prepared = "(SELECT count(*) FROM pg_prepared_statements)"
+    everything = f"SELECT ({FACTS})::jsonb #- '{{settings,application_name}}', {prepared}"
+    clean = pooler.fetch(everything)
+
+    profile = await fetch_profile(target)
+    found = {
+        table.name: contents
+        async for table, contents in read_contents(
+            target, profile.tables, known=(), budget_s=20, today=datetime.now(UTC).date()
+        )
+    }
+    judgement = await judge(target, profile, {("public", name): contents for name, contents in found.items()})
+
+    assert {contents.facts.error for contents in found.values()} == {""}
+    assert found["users"].facts.sampled > 0
+    assert judgement.facts["public", "users"].columns
+    assert pooler.fetch(everything) == clean
 
 
 async def test_the_next_client_of_the_server_connection_finds_nothing(pooler: PgBouncer, make_pools: MakePools) -> None:
