@@ -247,7 +247,9 @@ QUIET = {
     "asyncio": "WARNING",
     "daphne": "WARNING",
     "fastmcp": "ERROR",
+    "httpcore2": "WARNING",
     "httpx": "WARNING",
+    "httpx2": "WARNING",  # it names whole addresses, tokens and all
     "mcp": "WARNING",
 }
 LOGGING = {
