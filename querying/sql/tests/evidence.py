@@ -247,7 +247,9 @@ class World:
         self.maintenance = Session(self.url("postgres"))
         if not self.usual:
             self.maintenance.demand("CREATE TABLE padding AS SELECT generate_series(1, 5000) AS x")
-            self.maintenance.demand("SELECT pg_switch_wal()")  # files made in the same second are told by their names
+            for number in range(3):  # files made in the same second are told by their names, and by how many there are
+                self.maintenance.demand(f"CREATE TABLE padding_{number} AS SELECT {number} AS x")
+                self.maintenance.demand("SELECT pg_switch_wal()")
         self.maintenance.demand("CREATE DATABASE panel_template")
         template = Session(self.url("panel_template"))
         schema = (HERE / "schema.sql").read_text().replace(UNTRACED, TRACED)
