@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from datasets.connections import ConnectionTarget
@@ -17,7 +17,7 @@ from datasets.profiling.keys import Facts, name_of, rows_of
 from datasets.profiling.observations import NOTE, PERSONAL, WARNING, Observation
 from datasets.profiling.personal import CONFIDENT, Personal
 from datasets.profiling.proposals import Proposal, propose_design
-from datasets.profiling.quality import judge_tables, questions_of
+from datasets.profiling.quality import ORPHANS, judge_tables, questions_of
 
 MONTHS_BUDGET_S: Final = 10.0
 ANSWERS_BUDGET_S: Final = 10.0
@@ -35,6 +35,7 @@ class Judgement:
     detection: Detection
     proposal: Document | None
     observed: tuple[Observation, ...]
+    orphans: Mapping[tuple[TableName, tuple[str, ...]], int] = field(default_factory=dict)
 
 
 async def judge(target: ConnectionTarget, profile: Profile, contents: Contents) -> Judgement:
@@ -53,6 +54,7 @@ async def judge(target: ConnectionTarget, profile: Profile, contents: Contents) 
         detection=detection,
         proposal=await _proposal_document(target, proposal) if proposal else None,
         observed=tuple(observed),
+        orphans={(asked.table, asked.columns): number for asked, number in answers if asked.code == ORPHANS},
     )
 
 
@@ -123,8 +125,9 @@ def _plain(value: Any) -> float | int | None:  # Any: what asyncpg makes of a nu
     return float(value) if math.isfinite(value) else None
 
 
-def detected_document(detection: Detection) -> Document:
-    """What a person may look at: of roles of columns see `role_document`."""
+def detected_document(judgement: Judgement) -> Document:
+    """What a person may look at; of roles of columns see `role_documents`. `orphans` is None where nobody looked."""
+    detection = judgement.detection
     return {
         "dataset_type": asdict(detection.dataset_type),
         "data_category": asdict(detection.data_category),
@@ -139,6 +142,7 @@ def detected_document(detection: Detection) -> Document:
                 "referenced": list(key.referenced),
                 "confidence": key.confidence,
                 "reason": key.reason,
+                "orphans": judgement.orphans.get((key.table, key.columns)),
             }
             for key in detection.keys
             if not key.declared

@@ -61,7 +61,7 @@ def keep_judgement(
     }
     _keep_tables(dataset, judgement)
     shown = _keep_columns(dataset, judgement, personal)
-    dataset.detected = detected_document(judgement.detection)
+    dataset.detected = detected_document(judgement)
     dataset.proposal = judgement.proposal
     _take_kind(dataset)
     _take_dates(dataset, profile, judgement)

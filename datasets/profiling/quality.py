@@ -18,6 +18,7 @@ from datasets.profiling.keys import FOREIGN, Facts, InferredKey, containment_sql
 from datasets.profiling.names import base_of, is_id_name, stem, words_of
 from datasets.profiling.observations import NOTE, QUALITY, WARNING, Observation
 
+ORPHANS: Final = "orphans"
 NO_TIME: Final = "budget"  # a table's error where the profile's time was over
 MOSTLY: Final = 0.95
 LEAST_ROWS: Final = 50  # of fewer no share says much
@@ -72,7 +73,7 @@ def _orphans(key: InferredKey) -> Question:
     target, names = ".".join(key.target), ", ".join(key.columns)
     how = "declared, not enforced" if key.declared else "not declared"
     message = f"Rows whose {names} is not in {target} ({how}), among those looked at: a join loses them."
-    return Question(containment_sql(key), "orphans", message, key.table, key.columns)
+    return Question(containment_sql(key), ORPHANS, message, key.table, key.columns)
 
 
 def _repeated_keys(tables: Sequence[FoundTable], facts: Facts) -> Iterator[Question]:

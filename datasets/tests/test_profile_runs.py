@@ -19,6 +19,7 @@ from config.errors import TransitionRefused
 from datasets.approval import approve_dataset
 from datasets.catalog import EMPTY
 from datasets.columns import decide_shown
+from datasets.connections import parse_dsn
 from datasets.consumers import CatalogConsumer
 from datasets.credentials import seal_dsn
 from datasets.findings import dismiss_finding, open_findings
@@ -31,6 +32,7 @@ from datasets.profiling.sampling import Sample
 from datasets.profiling.service import cancel_run, request_profile, run_profile
 from datasets.publishing import load_catalog
 from datasets.registration import register_dataset
+from datasets.tests.test_table_facts import AWKWARD
 from tests.servers import MakeDatabase, ReadonlyDsn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -225,6 +227,57 @@ def test_no_personal_value_is_in_what_is_kept_or_said(
     assert "canary" not in "".join(capfd.readouterr())
     assert {"c7", "extra", "tags"} <= set(shown(dataset))
     assert Finding.objects.filter(table="public.broken", code="unreadable").exists()
+
+
+# ── awkward databases ────────────────────────────────────────────────────────────────────────────────────────
+def test_a_large_and_awkward_database_is_read_to_its_last_table(
+    make_database: MakeDatabase, readonly_dsn: ReadonlyDsn
+) -> None:
+    small = "".join(f"CREATE TABLE small.t{n} AS SELECT {n} AS id, 'x' AS kind, now() AS at;" for n in range(500))
+    wide = ", ".join(f'"Col {n} ""x""" int' for n in range(1600))
+    url = make_database(
+        f"CREATE SCHEMA small; {small} CREATE TABLE wide ({wide}); INSERT INTO wide SELECT FROM generate_series(1, 99);"
+        + AWKWARD
+        + """
+        CREATE TABLE secret (id int); CREATE TABLE empty_one (id int, kind text); CREATE TABLE no_columns ();
+        CREATE TABLE part (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+        CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+        CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+        INSERT INTO part SELECT i, date '2026-01-01' + i % 59 FROM generate_series(1, 590) i;
+        CREATE FUNCTION doubled(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 2; END';
+        CREATE VIEW by_function AS SELECT id, doubled(id) AS twice FROM part;
+        CREATE VIEW failing AS SELECT 1 / (id - 1) AS inverse FROM part;
+        CREATE MATERIALIZED VIEW kept AS SELECT day, count(*) FROM part GROUP BY day;
+        """
+    )
+    dsn = readonly_dsn(url)
+    execute(url, "GRANT USAGE ON SCHEMA small TO PUBLIC", "GRANT SELECT ON ALL TABLES IN SCHEMA small TO PUBLIC")
+    execute(
+        url, 'GRANT USAGE ON SCHEMA "Sales. 2026" TO PUBLIC', 'GRANT SELECT ON "Sales. 2026"."Odd ""Ta.ble""" TO PUBLIC'
+    )
+    execute(url, f"REVOKE ALL ON secret FROM {parse_dsn(dsn, unix_sockets=False).username}")
+
+    registration = register_dataset("awkward", dsn, actor="test")
+    run_profile(registration.profiling_run_id)
+
+    run = ProfilingRun.objects.get(pk=registration.profiling_run_id)
+    tables = {table.name: table for table in DatasetTable.objects.filter(dataset_id=registration.dataset_id)}
+    assert (run.state, run.tables_read) == ("succeeded", len(tables))
+    assert len(tables) == 507
+    assert {name for name, table in tables.items() if table.read_error} == {"failing"}
+    assert tables["failing"].read_error == "22012"
+    assert not Finding.objects.filter(code="not_read").exists()
+    assert {"secret", "no_columns", "part_1"}.isdisjoint(tables)
+    assert (tables["part"].row_estimate, tables["part"].partitions) == (590, 2)
+    assert tables["part"].partition_key == "RANGE (day)"
+    assert tables["wide"].columns.exclude(statistics__null_share=1.0).count() == 0
+    odd = {column.name: column.statistics for column in tables['Odd "Ta.ble"'].columns.all()}
+    assert dict(odd['Ünï "x".y']["common"]) == {
+        "bad": pytest.approx(0.667, abs=0.01),
+        "good": pytest.approx(0.333, abs=0.01),
+    }
+    assert odd["doubled"]["maximum"] == "600"
+    assert {column.statistics["source"] for column in tables["by_function"].columns.all()} == {"sample"}
 
 
 # ── tables that cannot be read, statistics that lie ──────────────────────────────────────────────────────────
