@@ -5,6 +5,7 @@ Messages name tables and columns and give counts and shares, never a value of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -63,7 +64,8 @@ def find_drift(
         compare = _Comparison(name, document, found[name], needed, _read(before, name), _read(now, name))
         observed += [*compare.structure(), *compare.volume(), *compare.columns()]
         observed += compare.freshness(published_on, today)
-    return (*observed, *(_new_table(name) for name in found if name not in earlier))
+    # one that the reviewer left out is not new
+    return (*observed, *(_new_table(name) for name in found if name not in earlier and name not in before))
 
 
 def _read(facts: Facts, name: TableName) -> TableFacts | None:
@@ -91,7 +93,8 @@ class _Needed:
     tables: frozenset[TableName]
     columns: frozenset[tuple[TableName, str]]
     weights: frozenset[tuple[TableName, str]]
-    keys: frozenset[tuple[TableName, tuple[str, ...]]]
+    keys: frozenset[tuple[TableName, frozenset[str]]]
+    identifiers: frozenset[tuple[TableName, str]]
 
     @classmethod
     def of(cls, published: Document) -> _Needed:
@@ -101,23 +104,31 @@ class _Needed:
         weights = {(unit.table, unit.weight) for unit in design.units if unit.weight}
         periods = [unit.period_weights for unit in design.units if unit.period_weights]
         weights |= {(period.table, period.weight) for period in periods}
+        keyed = [unit for unit in design.units if unit.key and not unit.shares_table]
         return cls(
-            frozenset(table for table, _ in columns),
+            # a unit with weights by period only may name no column of its own table
+            frozenset(table for table, _ in columns) | {unit.table for unit in design.units},
             frozenset(columns),
             frozenset(weights),
-            frozenset((unit.table, unit.key) for unit in design.units if unit.key and not unit.shares_table),
+            frozenset((unit.table, frozenset(unit.key)) for unit in keyed),
+            frozenset(pair for unit in design.units for pair in _identifiers_of(unit)),
         )
 
 
+def _identifiers_of(unit: Unit) -> Iterator[tuple[TableName, str]]:
+    period = {unit.period_weights.table: unit.period_weights.key} if unit.period_weights else {}
+    for keys in ({unit.table: unit.key}, unit.carried_by, period):
+        yield from ((table, column) for table, columns in keys.items() for column in columns)
+
+
 def _columns_of(unit: Unit) -> Iterator[tuple[TableName, str]]:
-    own = [*unit.key, unit.weight, unit.stratum, unit.psu]
+    own = [unit.weight, unit.stratum, unit.psu]
     # attributes are bare names of columns of any table; those of the unit's own are what weighting reads
     yield from ((unit.table, column) for column in own if column)
-    for table, columns in unit.carried_by.items():
-        yield from ((table, column) for column in columns)
+    yield from _identifiers_of(unit)
     period = unit.period_weights
     if period is not None:
-        yield from ((period.table, column) for column in (*period.key, period.period, period.weight))
+        yield from ((period.table, column) for column in (period.period, period.weight))
         yield from period.dates.items()
 
 
@@ -154,6 +165,10 @@ class _Comparison:
                 told = f"Its type was {document['type']} and is {present[name].data_type}"
                 message = f"{told}: questions about it may fail. {WAY_OUT}"
                 yield self.observe("column_retyped", self.grave(name), message, name)
+            elif _narrower(document["type"], present[name].data_type):
+                told = f"Its type was {document['type']} and is {present[name].data_type}"
+                message = f"{told}: values may have been cut or rounded. {WAY_OUT}"
+                yield self.observe("column_retyped", WARNING, message, name)
         new = [name for name in present if name not in self.earlier]
         if new:
             more = f" and {len(new) - NAMED_MOST:,} more" if len(new) > NAMED_MOST else ""
@@ -173,7 +188,7 @@ class _Comparison:
         held = {frozenset(key) for key in (self.table.primary_key, *self.table.unique_keys) if key}
         for key in (self.published["primary_key"], *self.published["unique_keys"]):
             if key and frozenset(key) not in held:
-                severity = ALARM if (self.name, tuple(key)) in self.needed.keys else WARNING
+                severity = ALARM if (self.name, frozenset(key)) in self.needed.keys else WARNING
                 message = (
                     f"Nothing in the database keeps ({', '.join(key)}) unique any more: joins may count rows twice."
                 )
@@ -243,7 +258,9 @@ class _Comparison:
         in_key = any(column in key for key in (self.published["primary_key"], *self.published["unique_keys"]))
         refers = any(column in key["columns"] for key in self.published["foreign_keys"])
         unique = bool(rows and known.distinct is not None and known.distinct >= UNIQUE * rows)
-        return in_key or refers or unique
+        # those that nobody declared
+        of_design = (self.name, column) in self.needed.identifiers
+        return in_key or refers or of_design or unique
 
     def classes(self, column: str, known: ColumnFacts, found: ColumnFacts) -> Iterator[Observation]:
         if not _are_classes(known):
@@ -264,7 +281,9 @@ class _Comparison:
         lost = sorted(month for month, rows in known.months.items() if rows and not found.months.get(month))
         if lost:
             more = f" and {len(lost) - NAMED_MOST:,} more" if len(lost) > NAMED_MOST else ""
-            message = f"Months that had rows have none: {', '.join(lost[:NAMED_MOST])}{more}."
+            # a hidden date may be one of a person
+            named = f": {', '.join(lost[:NAMED_MOST])}{more}" if self.earlier[column]["visible"] else ""
+            message = f"Months that had rows have none{named}."
             newest = max(month for month, rows in known.months.items() if rows)
             code = "dates_went_back" if newest in lost else "months_lost"
             yield self.observe(code, WARNING, message, column, len(lost))
@@ -285,8 +304,9 @@ class _Comparison:
             return
         age = today - newest[column_name]
         if age > STALE:
-            message = f"Its newest date is {age.days:,} days old; it was {(published_on - then).days:,} when approved."
-            yield self.observe("not_fresh", WARNING, message, column_name, age.days)
+            # its age in days would tell the date itself
+            told = f"Its newest date is more than {STALE.days} days old; it was at most {FRESH.days} when approved."
+            yield self.observe("not_fresh", WARNING, told, column_name)
 
 
 # ── what is compared ─────────────────────────────────────────────────────────────────────────────────────────
@@ -295,10 +315,29 @@ def _reads_alike(earlier: str, later: str) -> bool:
     return plain_type(earlier) == plain_type(later) and earlier.endswith("[]") == later.endswith("[]")
 
 
+def _narrower(earlier: str, later: str) -> bool:
+    """Of types that read alike: varchar(50) -> varchar(20), numeric(10,2) -> numeric(12,0), text of any length -> some.
+
+    Of a numeric the digits before the point count, and those after it.
+    """
+    had, has = _room(earlier), _room(later)
+    if has is None:
+        return False
+    return had is None or any(new < old for old, new in zip(had, has, strict=False))
+
+
+def _room(data_type: str) -> tuple[int, ...] | None:
+    found = re.search(r"\((\d+)(?:,(-?\d+))?\)", data_type)
+    if found is None:
+        return None
+    size, scale = int(found[1]), int(found[2] or 0)
+    return (size - scale, scale)
+
+
 def _moved(known: ColumnFacts, found: ColumnFacts) -> bool:
     low, high = (number_of(known.quantiles.get(share)) for share in (0.05, 0.95))
     middle = number_of(found.quantiles.get(0.5))
-    if low is None or high is None or middle is None or low == high:
+    if low is None or high is None or middle is None:
         return False
     return not low <= middle <= high
 

@@ -173,6 +173,12 @@ def test_a_dropped_column_that_nobody_saw_is_a_note_unless_the_design_needs_it()
         ("income", "text", [("column_retyped", "warning", "public.users", "income")]),
         ("note", "text[]", [("column_retyped", "warning", "public.users", "note")]),
         ("note", "character varying(50)", []),
+        ("note", "character varying", []),
+        ("note", "character varying(5)", [("column_retyped", "warning", "public.users", "note")]),
+        ("weight", "double precision", []),
+        ("income", "numeric(10,0)", [("column_retyped", "warning", "public.users", "income")]),
+        ("income", "numeric(11,4)", [("column_retyped", "warning", "public.users", "income")]),
+        ("income", "numeric", []),
         ("income", "numeric(12,4)", []),
     ],
 )
@@ -193,6 +199,28 @@ def test_new_tables_and_columns_are_notes() -> None:
         ("new_table", "note", "public.fresh", None),
     ]
     assert "a, b, c, d, e and 1 more" in told[0].message
+
+
+def test_a_table_that_the_reviewer_left_out_is_not_new() -> None:
+    document, other = published(TABLES[:3]), ("public", "other")
+    dates = {"published_on": PUBLISHED_ON, "today": TODAY}
+
+    assert find_drift(document, {other: TableFacts(rows=5)}, TABLES, {}, **dates) == ()
+    assert [one.code for one in find_drift(document, {}, TABLES, {}, **dates)] == ["new_table"]
+
+
+def test_the_table_of_units_with_weights_by_period_alone_is_needed() -> None:
+    periods = PeriodWeights(MONTHLY, ("user_id",), "month", "weight")
+    design = SurveyDesign(units=(Unit(table=USERS, period_weights=periods),))
+
+    assert drift(tables=without(USERS), design=design) == [("table_dropped", "alarm", "public.users", "")]
+
+
+def test_a_lost_key_of_units_is_an_alarm_whatever_the_order_of_its_columns() -> None:
+    design = SurveyDesign(units=(Unit(table=MONTHLY, key=("month", "user_id"), weight="weight"),))
+    tables = (*TABLES[:2], replace(TABLES[2], primary_key=()), TABLES[3])
+
+    assert drift(tables=tables, design=design) == [("key_lost", "alarm", "public.monthly", "")]
 
 
 def test_a_lost_key_is_an_alarm_where_units_have_it() -> None:
@@ -282,6 +310,23 @@ def test_numbers_that_grow_with_the_table_have_not_shifted() -> None:
     assert told == ()
 
 
+def test_keys_that_only_the_design_names_have_not_shifted() -> None:
+    earlier, later = (
+        {EVENTS: TableFacts(10_000, columns={"user_id": facts})}
+        for facts in (spread(1, 500, 999), spread(9_000, 12_000, 15_000))
+    )
+
+    assert drift(earlier, later) == []
+    assert drift(earlier, later, design=None) == [("distribution_shifted", "warning", "public.events", "user_id")]
+
+
+def test_a_number_that_was_nearly_always_the_same_shifts_too() -> None:
+    assert drift(seen(income=spread(0, 0, 0)), seen(income=spread(50, 60, 70))) == [
+        ("distribution_shifted", "warning", "public.users", "income")
+    ]
+    assert drift(seen(income=spread(0, 0, 0)), seen(income=spread(0, 0, 70))) == []
+
+
 def test_weights_with_another_mean_are_an_alarm() -> None:
     before = seen(weight=spread(0.5, 1.0, 2.0))
 
@@ -315,6 +360,23 @@ def test_months_that_lost_their_rows_are_told() -> None:
     ]
     assert drift(before, seen(day=days("2026-05-31", {"2026-01": 1, "2026-02": 5, "2026-05": 1}))) == []
     assert drift(before, seen(day=days("2026-05-31", {"2026-05": 1}, counted=False))) == []
+
+
+def test_months_of_hidden_columns_are_counted_and_not_named() -> None:
+    before = seen(day=days("2026-05-31", {"2026-01": 5, "2026-05": 5}))
+    now = seen(day=days("2026-05-31", {"2026-05": 5}))
+
+    assert "2026-01" in observe(before, now)[0].message
+    (told,) = observe(before, now, hidden=("day",))
+    assert (told.code, told.count) == ("months_lost", 1)
+    assert "2026" not in told.message
+
+
+def test_how_old_a_table_is_does_not_tell_its_newest_date() -> None:
+    (told,) = observe(seen(day=days("2026-02-27")), seen(day=days("2026-05-01")))
+
+    assert (told.code, told.count) == ("not_fresh", None)
+    assert "31" not in told.message
 
 
 def test_dates_that_went_back_are_told() -> None:
