@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from datasets.lifecycle import Status
-from datasets.models import Dataset, TableReading
+from datasets.models import CatalogEntry, Dataset, TableReading
 from datasets.profiling.contents_document import parse_contents
 from datasets.profiling.drift import find_drift
 from datasets.profiling.introspection import Profile
@@ -16,6 +18,11 @@ from datasets.profiling.observations import Observation
 
 def live_datasets() -> QuerySet[Dataset]:
     return Dataset.objects.filter(status=Status.ACTIVE, deleted_at=None, live_entry__isnull=False).order_by("name")
+
+
+def _reviewed_on(entry: CatalogEntry) -> date:
+    run = entry.profiling_run
+    return (run.finished_at if run and run.finished_at else entry.created_at).date()
 
 
 def observe_drift(dataset: Dataset, profile: Profile, facts: Facts) -> tuple[Observation, ...]:
@@ -30,6 +37,7 @@ def observe_drift(dataset: Dataset, profile: Profile, facts: Facts) -> tuple[Obs
         before,
         profile.tables,
         facts,
-        published_on=entry.created_at.date(),
+        # an entry with another connection or design has the same reviewer's profile
+        published_on=_reviewed_on(entry),
         today=timezone.now().date(),
     )

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
 from datasets.design import SurveyDesign, TableName, Unit
 from datasets.design_fit import plain_type
 from datasets.design_published import parse_published_design
-from datasets.profiling.distribution import number_of, read_distribution
+from datasets.profiling.distribution import Distribution, number_of, read_distribution
 from datasets.profiling.facts import ColumnFacts, CommonValue, TableFacts
 from datasets.profiling.introspection import FoundTable
 from datasets.profiling.keys import Facts, name_of
@@ -98,8 +98,7 @@ class _Needed:
 
     @classmethod
     def of(cls, published: Document) -> _Needed:
-        document = published.get("survey_design")
-        design = parse_published_design(document) if document else SurveyDesign(units=())
+        design = _read_design(published.get("survey_design"))
         columns = {pair for unit in design.units for pair in _columns_of(unit)}
         weights = {(unit.table, unit.weight) for unit in design.units if unit.weight}
         periods = [unit.period_weights for unit in design.units if unit.period_weights]
@@ -119,6 +118,14 @@ def _identifiers_of(unit: Unit) -> Iterator[tuple[TableName, str]]:
     period = {unit.period_weights.table: unit.period_weights.key} if unit.period_weights else {}
     for keys in ({unit.table: unit.key}, unit.carried_by, period):
         yield from ((table, column) for table, columns in keys.items() for column in columns)
+
+
+def _read_design(document: Document | None) -> SurveyDesign:
+    """None of a version that cannot be read: processes do not load such an entry, and say so themselves."""
+    try:
+        return parse_published_design(dict(document)) if document else SurveyDesign(units=())
+    except (KeyError, TypeError, ValueError):
+        return SurveyDesign(units=())
 
 
 def _columns_of(unit: Unit) -> Iterator[tuple[TableName, str]]:
@@ -192,7 +199,7 @@ class _Comparison:
                 message = (
                     f"Nothing in the database keeps ({', '.join(key)}) unique any more: joins may count rows twice."
                 )
-                column = key[0] if len(key) == 1 else ""
+                column = ", ".join(key)
                 yield self.observe("key_lost", severity, message, column)
 
     # ── volume ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -244,7 +251,7 @@ class _Comparison:
             yield self.observe("distribution_shifted", WARNING, message, column)
 
     def weights(self, column: str, known: ColumnFacts, found: ColumnFacts) -> Iterator[Observation]:
-        earlier, later = read_distribution(known), read_distribution(found)
+        earlier, later = _middle(known), _middle(found)
         if earlier is None or later is None or earlier.mean <= 0:
             return
         change = later.mean / earlier.mean - 1
@@ -332,6 +339,11 @@ def _room(data_type: str) -> tuple[int, ...] | None:
         return None
     size, scale = int(found[1]), int(found[2] or 0)
     return (size - scale, scale)
+
+
+def _middle(facts: ColumnFacts) -> Distribution | None:
+    """Of the middle nine tenths: the extremes of a sample come and go with single rows."""
+    return read_distribution(replace(facts, minimum=None, maximum=None)) or read_distribution(facts)
 
 
 def _moved(known: ColumnFacts, found: ColumnFacts) -> bool:

@@ -220,7 +220,7 @@ def test_a_lost_key_of_units_is_an_alarm_whatever_the_order_of_its_columns() -> 
     design = SurveyDesign(units=(Unit(table=MONTHLY, key=("month", "user_id"), weight="weight"),))
     tables = (*TABLES[:2], replace(TABLES[2], primary_key=()), TABLES[3])
 
-    assert drift(tables=tables, design=design) == [("key_lost", "alarm", "public.monthly", "")]
+    assert drift(tables=tables, design=design) == [("key_lost", "alarm", "public.monthly", "user_id, month")]
 
 
 def test_a_lost_key_is_an_alarm_where_units_have_it() -> None:
@@ -229,7 +229,7 @@ def test_a_lost_key_is_an_alarm_where_units_have_it() -> None:
 
     assert drift(tables=keyless) == [
         ("key_lost", "alarm", "public.users", "id"),
-        ("key_lost", "warning", "public.monthly", ""),
+        ("key_lost", "warning", "public.monthly", "user_id, month"),
     ]
     assert drift(tables=by_index) == []
 
@@ -332,6 +332,20 @@ def test_weights_with_another_mean_are_an_alarm() -> None:
 
     assert drift(before, seen(weight=spread(0.6, 1.2, 2.4))) == [("weight_changed", "alarm", "public.users", "weight")]
     assert drift(before, seen(weight=spread(0.52, 1.04, 2.08))) == []
+
+
+def test_one_large_weight_more_is_no_other_weighting() -> None:
+    before = spread(0.5, 1.0, 2.0)
+
+    assert drift(seen(weight=before), seen(weight=replace(before, maximum="1000"))) == []
+
+
+def test_a_design_that_cannot_be_read_is_none() -> None:
+    document = {**published(), "survey_design": {"units": [{"of": "another version"}]}}
+
+    told = find_drift(document, {}, without(USERS), {}, published_on=PUBLISHED_ON, today=TODAY)
+
+    assert [(one.code, one.severity) for one in told] == [("table_dropped", "warning")]
 
 
 def test_classes_that_come_and_go_are_counted_and_not_named() -> None:
