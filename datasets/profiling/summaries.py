@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Final
 
 from datasets.profiling.facts import MOST_COMMON, NOTHING, SAMPLE, ColumnFacts, CommonValue, TableFacts
@@ -16,6 +17,10 @@ from datasets.profiling.values import MOMENTS, Spread, base_type, is_text, month
 
 MOST_FORMATS: Final = 10
 LONGEST_RUN: Final = 12
+LONG_RUN: Final = re.compile(rf"(.)\1{{{LONGEST_RUN},}}", re.DOTALL)
+ASCII_SIGNS: Final = str.maketrans(
+    string.ascii_uppercase + string.ascii_lowercase + string.digits, "A" * 26 + "a" * 26 + "9" * 10
+)
 ENOUGH: Final = 200  # sampled rows to speak against statistics
 FAR: Final = 0.2  # shares that chance alone does not part
 
@@ -40,7 +45,7 @@ def summarise(column: FoundColumn, values: Sequence[str | None], rows: int | Non
         quantiles=spread.quantiles,
         common=_most_common(_repeated(counts), len(values), MOST_COMMON),
         lengths=_lengths(texts),
-        formats=_most_common(Counter(map(format_of, texts)), len(values), MOST_FORMATS),
+        formats=_most_common(_formats(counts) if texts else Counter(), len(values), MOST_FORMATS),
         months={} if rows is None else _months(moments, rows / len(values)),
         counted=rows == len(values),
     )
@@ -121,14 +126,22 @@ def estimate_distinct(counts: Mapping[str, int], rows: float | None) -> int | No
 
 def format_of(value: str) -> str:
     """anna7@example.org  ->  aaaa9@aaaaaaa.aaa; of more than 12 equal signs the first 12 and a +."""
-    runs = ((sign, len(list(signs))) for sign, signs in groupby(map(_sign, value)))
-    return "".join(sign * length if length <= LONGEST_RUN else sign * LONGEST_RUN + "+" for sign, length in runs)
+    signs = value.translate(ASCII_SIGNS) if value.isascii() else "".join(map(_sign, value))
+    return LONG_RUN.sub(lambda run: run[1] * LONGEST_RUN + "+", signs)
 
 
 def _sign(character: str) -> str:
     if character.isalpha():
         return "A" if character.isupper() else "a"
     return "9" if character.isdigit() else character
+
+
+def _formats(counts: Counter[str]) -> Counter[str]:
+    """By form, each value's being worked out once."""
+    formats: Counter[str] = Counter()
+    for value, count in counts.items():
+        formats[format_of(value)] += count
+    return formats
 
 
 def _repeated(counts: Counter[str]) -> Counter[str]:
