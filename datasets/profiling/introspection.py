@@ -22,6 +22,7 @@ from datasets.profiling.bounded import quote, reading
 DATE_TYPES = {"date", "timestamp without time zone", "timestamp with time zone"}
 DATE_RANGE_TIMEOUT_MS = 5_000
 DATE_RANGES_BUDGET_S = 10
+CATALOGUE_LIMIT_S = 30
 DATE_RANGE_COLUMNS = 20
 NO_VIEW = FoundView()
 
@@ -100,7 +101,7 @@ class _Keys:
 
 async def fetch_profile(target: ConnectionTarget) -> Profile:
     """The profile of every table and view that the role can read; raises `ProfilingFailed` or a `PreflightError`."""
-    async with reading(target, what="catalogue") as (connection, untaken):
+    async with reading(target, what="catalogue", limit_s=CATALOGUE_LIMIT_S) as (connection, untaken):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             if untaken:  # behind a pooler
                 await connection.execute(set_locally(untaken))

@@ -13,10 +13,9 @@ from typing import Final, TypeVar
 from django.db import connection, transaction
 from django.utils import timezone
 
-from config.errors import DatasetNotFound, GatewayError, ProfilingFailed, QueueUnavailable, TransitionRefused
+from config.errors import DatasetNotFound, GatewayError, QueueUnavailable, TransitionRefused
 from datasets.additions_document import build_additions_document
 from datasets.alerts import announce_findings
-from datasets.connections import ConnectionTarget
 from datasets.credentials import open_target
 from datasets.drift import live_datasets
 from datasets.findings import keep_failed
@@ -32,8 +31,7 @@ from datasets.profiling.routines import merge_routines
 from datasets.queue import PROBE_DATASET, PROFILE_DATASET, enqueue
 from datasets.transitions import move
 
-# together, with 30 s for questions about keys and dates, within two minutes
-CATALOGUE_TIMEOUT_S: Final = 30
+# with half a minute for the catalogue and as much for questions about keys and dates within two minutes
 CONTENTS_BUDGET_S: Final = 50.0
 BATCH: Final = 500
 LOCK_SPACE: Final = 0x70726F66  # of advisory locks: "prof"
@@ -125,7 +123,7 @@ def _alone(run_id: int) -> Iterator[bool]:
 def _profile(run: ProfilingRun) -> None:
     with asyncio.Runner() as runner:
         target = open_target(run.dataset.connection)
-        profile = runner.run(_fetch(target))
+        profile = runner.run(fetch_profile(target))
         _keep_catalogue(run, profile)
         known = set(run.readings.values_list("schema", "name"))
         contents = read_contents(
@@ -161,17 +159,6 @@ def _each(runner: asyncio.Runner, items: AsyncGenerator[T]) -> Iterator[T]:
 
 async def _next(items: AsyncGenerator[T]) -> T:
     return await anext(items)
-
-
-async def _fetch(target: ConnectionTarget) -> Profile:
-    try:
-        async with asyncio.timeout(CATALOGUE_TIMEOUT_S):
-            return await fetch_profile(target)
-    except TimeoutError:
-        raise ProfilingFailed(
-            f"The catalogue could not be read within {CATALOGUE_TIMEOUT_S} s.",
-            hint="The database answers too slowly; try again.",
-        ) from None
 
 
 @transaction.atomic

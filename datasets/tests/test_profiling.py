@@ -10,6 +10,7 @@ import pytest
 from config.errors import ProfilingFailed
 from conftest import SHOP
 from datasets.connections import parse_dsn
+from datasets.profiling import introspection
 from datasets.profiling.introspection import FoundTable, Profile, fetch_profile
 from tests.servers import MakeDatabase, ReadonlyDsn
 
@@ -101,6 +102,23 @@ def test_leaves_out_what_the_role_may_not_read(make_database: MakeDatabase, read
     assert "secret" not in tables
     assert 'Odd "Table"' not in tables
     assert [column.name for column in tables["wide"].columns] == ["a"]
+
+
+def test_a_catalogue_that_takes_too_long_says_so(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(introspection, "CATALOGUE_LIMIT_S", 0.5)
+    database_url = make_database(SHOP)
+    target = parse_dsn(database_url, unix_sockets=False)
+
+    async def profile_while_locked() -> None:
+        holder = await asyncpg.connect(database_url)
+        await holder.execute("BEGIN; LOCK TABLE pg_catalog.pg_constraint IN ACCESS EXCLUSIVE MODE")
+        try:
+            await fetch_profile(target)
+        finally:
+            await holder.close()
+
+    with pytest.raises(ProfilingFailed, match="took too long"):
+        asyncio.run(profile_while_locked())
 
 
 def test_a_failing_catalogue_is_an_error_with_its_sqlstate(make_database: MakeDatabase) -> None:

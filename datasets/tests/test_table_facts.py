@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -369,6 +372,26 @@ def test_a_broken_connection_is_raised(make_database: MakeDatabase, postgres_sup
 
     with pytest.raises((OSError, asyncpg.InterfaceError)):
         run(dsn, sample_while_killed)
+
+
+def test_a_server_that_freezes_loses_the_connection(make_database: MakeDatabase) -> None:
+    dsn = make_database("CREATE VIEW slow AS SELECT pg_sleep(20)::text AS waited;")
+    table = tables_of(dsn)["slow"]
+
+    async def sample_while_frozen(connection: asyncpg.Connection) -> float:
+        process = connection.get_server_pid()
+        sampling = asyncio.create_task(sample_table(connection, table, budget_ms=500))
+        await asyncio.sleep(0.2)
+        os.kill(process, signal.SIGSTOP)
+        started = time.monotonic()
+        try:
+            with pytest.raises((OSError, asyncpg.InterfaceError)):
+                await sampling
+            return time.monotonic() - started
+        finally:
+            os.kill(process, signal.SIGCONT)
+
+    assert run(dsn, sample_while_frozen) < 10
 
 
 def test_the_caller_s_formats_of_dates_do_not_matter(make_database: MakeDatabase) -> None:
