@@ -12,6 +12,9 @@ from datasets.models import ProfilingRun
 from datasets.profiling.service import SCHEDULE, fail_run, request_profiles, run_profile
 from datasets.queue import CHECK_DRIFT, EMAIL_FINDINGS, POST_FINDINGS, PROFILE_DATASET
 
+# whoever is at a run may be dead without the database knowing it yet
+LOOK_AGAIN_MS = 15_000
+
 
 def worth_retrying(retries: int, error: BaseException) -> bool:
     """Three more tries where trying again may help; a wrong password stays wrong."""
@@ -34,7 +37,8 @@ def worth_telling_again(retries: int, error: BaseException) -> bool:
     on_retry_exhausted="give_up_profiling",
 )
 def profile_dataset(run_id: int) -> None:
-    run_profile(run_id)
+    if not run_profile(run_id):
+        profile_dataset.send_with_options(args=(run_id,), delay=LOOK_AGAIN_MS)
 
 
 @dramatiq.actor(actor_name=CHECK_DRIFT, max_retries=3)

@@ -28,6 +28,12 @@ OPENED: Final = (
     "decided_at",
     "decided_by",
 )
+# 0 for the gravest
+RANK: Final = Case(
+    *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES)),
+    default=Value(len(SEVERITIES)),
+    output_field=IntegerField(),
+)
 Key = tuple[str, str, str, str]
 
 
@@ -103,11 +109,9 @@ def _key(kind: str, code: str, table: str, column: str) -> Key:
 
 def open_findings(dataset_id: int, *, kinds: Collection[str] = ()) -> QuerySet[Finding]:
     """The gravest first."""
-    ranks = [When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES)]
     found = Finding.objects.filter(dataset_id=dataset_id, state=Finding.State.OPEN)
     found = found.filter(kind__in=kinds) if kinds else found
-    rank = Case(*ranks, default=Value(len(ranks)), output_field=IntegerField())
-    return found.annotate(rank=rank).order_by("rank", "kind", "table", "column", "code")
+    return found.order_by(RANK, "kind", "table", "column", "code")
 
 
 def dismiss_finding(finding_id: int, *, actor: str) -> None:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from config.admin_base import ReadOnlyAdmin, actor_of, ago, attempt, badge, count
 from datasets.admin.catalogue import TableOf, dataset_link
-from datasets.findings import dismiss_finding, open_findings
+from datasets.findings import RANK, dismiss_finding, open_findings
 from datasets.models import Dataset, Finding
 
 Context = dict[str, Any]  # Any: a template's context
@@ -67,7 +67,7 @@ class FindingAdmin(ReadOnlyAdmin[Finding]):
     list_filter = (TableOf, "kind", "severity", "state")
     search_fields = ("message", "table", "column", "code", "dataset__name")
     search_help_text = "Table, column, message, dataset"
-    ordering = ("-found_at",)
+    ordering = (RANK, "-found_at")
     actions = ("dismiss",)  # type: ignore[assignment]  # other rows of services offer none
     fields = (
         "dataset_shown",
@@ -101,7 +101,7 @@ class FindingAdmin(ReadOnlyAdmin[Finding]):
         if any(done):
             messages.success(request, f"{sum(done)} dismissed. What grows graver, or goes and comes back, opens again.")
 
-    @admin.display(description="Severity", ordering="severity")
+    @admin.display(description="Severity", ordering=RANK)
     def severity_shown(self, finding: Finding) -> SafeString:
         return severity_badge(finding.severity)
 

@@ -77,14 +77,16 @@ def _send(run_id: int) -> None:
         fail_run(run_id, error)
 
 
-def run_profile(run_id: int) -> None:
+def run_profile(run_id: int) -> bool:
     """Do a queued run to its end. It may run twice: what a first run has read, a second one does not read again.
 
+    False where somebody else is at it, or was a moment ago and their lock is still held: look again later.
     Raises the error of an attempt, after noting it on the run; the caller decides whether to try again.
     """
     with _alone(run_id) as is_mine:
         if is_mine:
             _attempt(run_id)
+    return is_mine
 
 
 def _attempt(run_id: int) -> None:

@@ -108,6 +108,17 @@ def test_who_may_only_look_decides_nothing(transactional_db: None) -> None:
     assert (answer.status_code, finding.state) == (403, "open")
 
 
+def test_the_list_has_the_gravest_first(staff: Client) -> None:
+    dataset = make_row()
+    for severity in ("note", "alarm", "warning"):
+        note(dataset, f"a_{severity}", severity)
+
+    page = text_of(staff.get(reverse("admin:datasets_finding_changelist")))
+
+    places = [page.index(f"Message of a_{severity}.") for severity in ("alarm", "warning", "note")]
+    assert places == sorted(places)
+
+
 def test_dismisses_several_from_the_list(staff: Client) -> None:
     dataset = make_row()
     findings = [note(dataset, code) for code in ("orphans", "constant", "no_key")]

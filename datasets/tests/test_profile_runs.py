@@ -396,12 +396,13 @@ def test_a_run_that_somebody_is_at_is_left_to_them(profiled: Profiled) -> None:
 
     with psycopg.connect(**connection.get_connection_params()) as other:  # as another worker holds it
         other.execute("SELECT pg_advisory_lock(%s, %s)", [service.LOCK_SPACE, run.pk])
-        run_profile(run.pk)
+        done = run_profile(run.pk)
         attempts = ProfilingRun.objects.get(pk=run.pk).attempts
+        other.execute("SELECT pg_advisory_unlock_all()")
     run_profile(run.pk)
 
     run.refresh_from_db()
-    assert attempts == 0
+    assert (done, attempts) == (False, 0)
     assert (run.state, run.attempts) == ("succeeded", 1)
 
 
