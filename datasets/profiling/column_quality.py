@@ -23,16 +23,19 @@ PLACEHOLDER_SHARE: Final = 0.01
 # what programs write where there is no date
 PLACEHOLDERS: Final = ("0001-01-01", "1800-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "9999-12-31")
 DATE_FORMS: Final[Mapping[str, re.Pattern[str]]] = {
-    "year-month-day": re.compile(r"9999[-/.]99?[-/.]99?( .*|T.*)?"),
+    "year-month-day": re.compile(r"9999[-/.]99?[-/.]99?([ Aa].*)?"),  # the T between day and hour is an A
     "day and month before the year": re.compile(r"99?[-/.]99?[-/.]9999( .*)?"),
     "a month's name": re.compile(r"99?[- ]?[Aa]{3,9}[-, ]+9999|[Aa]{3,9} 99?,? 9999"),
 }
 NUMBER_FORMS: Final[Mapping[str, re.Pattern[str]]] = {
+    # 1,234 may be a thousand and more, or one and a bit
+    "one or the other": re.compile(r"[-+]?9{1,3}((,999)+|(\.999)+)"),
     "a decimal point": re.compile(r"[-+]?9+(,999)*\.9+\+?"),
     "a decimal comma": re.compile(r"[-+]?9+(\.999)*,9+\+?"),
     "no decimals": re.compile(r"[-+]?9+\+?"),
 }
 ENOUGH_FORMS: Final = 0.95
+MOST_ROWS: Final = 0.8  # of those with a value, for the commonest forms to speak of the column
 
 
 def judge_column(
@@ -75,7 +78,12 @@ class _Judge:
         """Dates, numbers and blanks in texts: what no sum and no range of days can be asked of."""
         if not is_text(self.column.data_type) or not self.facts.formats:
             return
+        padded = sum(form.share for form in self.facts.formats if form.value != form.value.strip())
+        if padded > 0 and self.kind != "character":  # which PostgreSQL itself pads
+            yield self.observe("padded_texts", NOTE, "Values have blanks before or after them.", padded)
         known = sum(form.share for form in self.facts.formats)
+        if known < MOST_ROWS * (1 - (self.facts.null_share or 0)):
+            return
         dates, numbers = (self._forms(patterns) for patterns in (DATE_FORMS, NUMBER_FORMS))
         if sum(dates.values()) >= ENOUGH_FORMS * known:
             written = [name for name, share in dates.items() if share >= LEAST_SHARE]
@@ -92,14 +100,12 @@ class _Judge:
                 yield self.observe("mixed_formats", WARNING, "Numbers are written with a point and with a comma.", rest)
             if not self._is_code():
                 yield self.observe("numbers_as_text", NOTE, "Numbers are kept as text, so nothing can be summed.")
-        padded = sum(form.share for form in self.facts.formats if form.value != form.value.strip())
-        if padded > 0 and self.kind != "character":  # which PostgreSQL itself pads
-            yield self.observe("padded_texts", NOTE, "Values have blanks before or after them.", padded)
 
     def _is_code(self) -> bool:
         """Digits of one length: postal codes, numbers of products."""
         lengths = self.facts.lengths
-        return lengths is not None and lengths[0] == lengths[2] and all("." not in f.value for f in self.facts.formats)
+        whole = not any(set(form.value) & {".", ","} for form in self.facts.formats)
+        return whole and lengths is not None and lengths[0] == lengths[2]
 
     def _forms(self, patterns: Mapping[str, re.Pattern[str]]) -> dict[str, float]:
         shares: dict[str, float] = dict.fromkeys(patterns, 0.0)

@@ -18,6 +18,7 @@ from datasets.profiling.distribution import Distribution, number_of, read_distri
 from datasets.profiling.facts import ColumnFacts, CommonValue, TableFacts
 from datasets.profiling.introspection import FoundTable
 from datasets.profiling.keys import Facts, name_of
+from datasets.profiling.names import is_id_name
 from datasets.profiling.observations import ALARM, DRIFT, NOTE, WARNING, Observation
 from datasets.profiling.values import MOMENTS, NUMBERS, base_type, is_text
 
@@ -103,13 +104,14 @@ class _Needed:
         weights = {(unit.table, unit.weight) for unit in design.units if unit.weight}
         periods = [unit.period_weights for unit in design.units if unit.period_weights]
         weights |= {(period.table, period.weight) for period in periods}
-        keyed = [unit for unit in design.units if unit.key and not unit.shares_table]
+        keys = {(unit.table, frozenset(unit.key)) for unit in design.units if unit.key and not unit.shares_table}
+        keys |= {(period.table, frozenset((*period.key, period.period))) for period in periods}
         return cls(
             # a unit with weights by period only may name no column of its own table
             frozenset(table for table, _ in columns) | {unit.table for unit in design.units},
             frozenset(columns),
             frozenset(weights),
-            frozenset((unit.table, frozenset(unit.key)) for unit in keyed),
+            frozenset(keys),
             frozenset(pair for unit in design.units for pair in _identifiers_of(unit)),
         )
 
@@ -155,9 +157,6 @@ class _Comparison:
     ) -> Observation:
         return Observation(DRIFT, code, severity, message, ".".join(self.name), column, count)
 
-    def grave(self, column: str) -> str:
-        return ALARM if (self.name, column) in self.needed.columns else WARNING
-
     @property
     def earlier(self) -> Columns:
         return {column["name"]: column for column in self.published["columns"]}
@@ -167,11 +166,11 @@ class _Comparison:
         present = {column.name: column for column in self.table.columns}
         for name, document in self.earlier.items():
             if name not in present:
-                yield self.dropped(name, visible=document["visible"])
+                fails = "questions that name it fail"
+                yield self.changed("column_dropped", "It is gone", fails, name, document["visible"])
             elif not _reads_alike(document["type"], present[name].data_type):
                 told = f"Its type was {document['type']} and is {present[name].data_type}"
-                message = f"{told}: questions about it may fail. {WAY_OUT}"
-                yield self.observe("column_retyped", self.grave(name), message, name)
+                yield self.changed("column_retyped", told, "questions about it may fail", name, document["visible"])
             elif _narrower(document["type"], present[name].data_type):
                 told = f"Its type was {document['type']} and is {present[name].data_type}"
                 message = f"{told}: values may have been cut or rounded. {WAY_OUT}"
@@ -183,24 +182,31 @@ class _Comparison:
             yield self.observe("new_columns", NOTE, message, count=len(new))
         yield from self.keys()
 
-    def dropped(self, column: str, *, visible: bool) -> Observation:
+    def changed(self, code: str, told: str, fails: str, column: str, visible: bool) -> Observation:
         if (self.name, column) in self.needed.columns:
-            message = f"It is gone, and the survey design needs it: weighted questions fail. {WAY_OUT}"
-            return self.observe("column_dropped", ALARM, message, column)
-        fails = "questions that name it fail" if visible else "clients did not see it"
-        severity = WARNING if visible else NOTE
-        return self.observe("column_dropped", severity, f"It is gone: {fails}. {WAY_OUT}", column)
+            message = f"{told}, and the survey design needs it: weighted questions may fail. {WAY_OUT}"
+            return self.observe(code, ALARM, message, column)
+        if visible:
+            return self.observe(code, WARNING, f"{told}: {fails}. {WAY_OUT}", column)
+        return self.observe(code, NOTE, f"{told}: clients did not see it. {WAY_OUT}", column)
 
     def keys(self) -> Iterator[Observation]:
-        held = {frozenset(key) for key in (self.table.primary_key, *self.table.unique_keys) if key}
-        for key in (self.published["primary_key"], *self.published["unique_keys"]):
-            if key and frozenset(key) not in held:
-                severity = ALARM if (self.name, frozenset(key)) in self.needed.keys else WARNING
-                message = (
-                    f"Nothing in the database keeps ({', '.join(key)}) unique any more: joins may count rows twice."
-                )
-                column = ", ".join(key)
-                yield self.observe("key_lost", severity, message, column)
+        """Lost keys of several columns are told together: they have no column of their own."""
+        held = [frozenset(key) for key in (self.table.primary_key, *self.table.unique_keys) if key]
+        published = (self.published["primary_key"], *self.published["unique_keys"])
+        keys = {frozenset(key): tuple(key) for key in published if key}
+        # what is unique stays so beside further columns
+        lost = [key for columns, key in keys.items() if not any(one <= columns for one in held)]
+        yield from (self.key_lost([key], key[0]) for key in lost if len(key) == 1)
+        several = [key for key in lost if len(key) > 1]
+        if several:
+            yield self.key_lost(several, "")
+
+    def key_lost(self, keys: Sequence[tuple[str, ...]], column: str) -> Observation:
+        needs = any((self.name, frozenset(key)) in self.needed.keys for key in keys)
+        named = " or ".join(f"({', '.join(key)})" for key in keys)
+        message = f"Nothing in the database keeps {named} unique any more: joins may count rows twice."
+        return self.observe("key_lost", ALARM if needs else WARNING, message, column)
 
     # ── volume ───────────────────────────────────────────────────────────────────────────────────────────────
     def volume(self) -> Iterator[Observation]:
@@ -267,7 +273,7 @@ class _Comparison:
         unique = bool(rows and known.distinct is not None and known.distinct >= UNIQUE * rows)
         # those that nobody declared
         of_design = (self.name, column) in self.needed.identifiers
-        return in_key or refers or of_design or unique
+        return in_key or refers or of_design or unique or is_id_name(column)
 
     def classes(self, column: str, known: ColumnFacts, found: ColumnFacts) -> Iterator[Observation]:
         if not _are_classes(known):
@@ -291,8 +297,8 @@ class _Comparison:
             # a hidden date may be one of a person
             named = f": {', '.join(lost[:NAMED_MOST])}{more}" if self.earlier[column]["visible"] else ""
             message = f"Months that had rows have none{named}."
-            newest = max(month for month, rows in known.months.items() if rows)
-            code = "dates_went_back" if newest in lost else "months_lost"
+            before, now = (max((m for m, rows in facts.months.items() if rows), default="") for facts in (known, found))
+            code = "dates_went_back" if now < before else "months_lost"
             yield self.observe(code, WARNING, message, column, len(lost))
 
     def freshness(self, published_on: date, today: date) -> Iterator[Observation]:
@@ -305,12 +311,13 @@ class _Comparison:
             day = _day(facts.maximum) if base_type(column.data_type) in MOMENTS else None
             if day is not None and day <= today:
                 newest[column.name] = day
-        column_name = max(newest, key=lambda name: newest[name], default="")
-        then = _day(self.before.columns.get(column_name, ColumnFacts()).maximum)
-        if then is None or not timedelta() <= published_on - then <= FRESH:
+        if not newest or today - max(newest.values()) <= STALE:
             return
-        age = today - newest[column_name]
-        if age > STALE:
+        earlier = {name: _day(self.before.columns.get(name, ColumnFacts()).maximum) for name in newest}
+        ages = {name: published_on - then for name, then in earlier.items() if then is not None}
+        fresh = [name for name, age in ages.items() if timedelta() <= age <= FRESH]
+        column_name = max(fresh, key=lambda name: newest[name], default=None)
+        if column_name is not None:
             # its age in days would tell the date itself
             told = f"Its newest date is more than {STALE.days} days old; it was at most {FRESH.days} when approved."
             yield self.observe("not_fresh", WARNING, told, column_name)

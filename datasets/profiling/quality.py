@@ -81,7 +81,9 @@ def _repeated_keys(tables: Sequence[FoundTable], facts: Facts) -> Iterator[Quest
     for table in tables:
         known = facts_of(table, facts)
         rows = rows_of(table, known)
-        if table.primary_key or table.unique_keys or not rows or rows < LEAST_ROWS or "table" not in table.kind:
+        if table.primary_key or table.unique_keys or known.error or "table" not in table.kind:
+            continue
+        if not rows or rows < LEAST_ROWS:
             continue
         for column in table.columns:
             distinct = known.columns.get(column.name, ColumnFacts()).distinct
@@ -106,10 +108,10 @@ def _repeated_sql(table: FoundTable, column: FoundColumn) -> str:
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────
 def _judge_table(table: FoundTable, known: TableFacts, detection: Detection) -> Iterator[Observation]:
-    name, rows = ".".join(name_of(table)), rows_of(table, known)
+    name, rows = ".".join(name_of(table)), None if known.error else known.rows
     if known.error and known.error != NO_TIME:
         yield Observation(QUALITY, "unreadable", WARNING, f"Its rows could not be read: {_cause(known.error)}.", name)
-    elif known.rows == 0:
+    elif rows == 0:
         yield Observation(QUALITY, "empty_table", NOTE, "It has no rows.", name, count=0)
     if (
         rows
@@ -121,7 +123,9 @@ def _judge_table(table: FoundTable, known: TableFacts, detection: Detection) -> 
     yield from _named(name, "odd_names", NOTE, odd, "must be quoted in SQL: {}.")
     vague = [column.name for column in table.columns if MEANINGLESS.fullmatch(column.name.lower())]
     yield from _named(name, "meaningless_names", NOTE, vague, "say nothing by their names: {}.")
-    if rows and rows >= LEAST_ROWS and not known.error:
+    if known.error:
+        return
+    if rows and rows >= LEAST_ROWS:
         yield from _judge_shares(table, known, name, rows)
     yield from _judge_weights(table, known, detection, name, rows)
     yield from _judge_months(table, known, detection, name)
