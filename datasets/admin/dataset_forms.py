@@ -38,7 +38,9 @@ UNSAFE_HELP = (
 )
 # the others say what was done with a design, not what somebody chose
 CHOOSABLE = (DesignDecision.OPEN, DesignDecision.NONE)
-PERSONAL_DATA_HELP = "What clients see of columns that identify people."
+PERSONAL_DATA_HELP = (
+    "How columns that look like personal data start, until somebody decides about each on its table's page."
+)
 
 
 class LinesField(forms.CharField):

@@ -85,7 +85,3 @@ async def bounded(connection: asyncpg.Connection, *, budget_ms: int) -> AsyncIte
             yield
     finally:
         ending.cancel()
-
-
-def quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -1,6 +1,7 @@
 """What is in the tables, one after the other over one connection, within a budget of time. Knows asyncpg, not Django.
 
 Short tables come first: most of a database is known soon, and a table that takes long costs none of the others.
+What an earlier profile had no time for comes before them, so that it is not left out night after night.
 """
 
 from __future__ import annotations
@@ -46,9 +47,17 @@ class TableContents:
 
 
 async def read_contents(
-    target: ConnectionTarget, tables: Sequence[FoundTable], *, known: Collection[Name], budget_s: float, today: date
+    target: ConnectionTarget,
+    tables: Sequence[FoundTable],
+    *,
+    known: Collection[Name],
+    first: Collection[Name] = (),
+    budget_s: float,
+    today: date,
 ) -> AsyncGenerator[tuple[FoundTable, TableContents]]:
     """Contents of each table that is not `known` yet. What is left when the time is over has the planner's alone.
+
+    `first` come those that an earlier profile had no time for, then the shortest.
 
     A table that cannot be read says so in its facts. Raises `ProfilingFailed` where the connection breaks.
     """
@@ -56,7 +65,8 @@ async def read_contents(
     cells = max(FEWEST_CELLS, min(MOST_CELLS, CELLS // max(1, len(tables))))
     async with reading(target, what=CONTENTS, limit_s=budget_s + SLACK_S) as (connection, _):
         statistics = await fetch_statistics(connection)
-        for table in sorted(tables, key=lambda table: (table.row_estimate or 0, table.schema, table.name)):
+        ordered = sorted(tables, key=lambda table: (table.row_estimate or 0, table.schema, table.name))
+        for table in sorted(ordered, key=lambda table: (table.schema, table.name) not in first):
             name = (table.schema, table.name)
             if name not in known:
                 left_ms = round(1000 * (until - time.monotonic()))

@@ -16,8 +16,9 @@ import asyncpg
 from datasets.additions import RoutineName
 from datasets.catalog import ForeignKey
 from datasets.connections import ConnectionTarget, set_locally
+from datasets.design_checks import quote, quote_table
 from datasets.profiling.additions import FoundAdditions, FoundView, Members, fetch_additions, fetch_members, fetch_views
-from datasets.profiling.bounded import quote, reading
+from datasets.profiling.bounded import reading
 
 DATE_TYPES = {"date", "timestamp without time zone", "timestamp with time zone"}
 DATE_RANGE_TIMEOUT_MS = 5_000
@@ -196,7 +197,7 @@ async def _fetch_span(
     name = quote(column.name)
     # infinity has no date; a BC date or a year over 9999 has no Python date and is left out of the span
     statement = (
-        f"SELECT min({name})::date, max({name})::date FROM {quote(table.schema)}.{quote(table.name)} "
+        f"SELECT min({name})::date, max({name})::date FROM {quote_table((table.schema, table.name))} "
         f"WHERE {name} BETWEEN '0001-01-01' AND '9999-12-31'"
     )
     try:

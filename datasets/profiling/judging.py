@@ -17,7 +17,7 @@ from datasets.profiling.keys import Facts, name_of, rows_of
 from datasets.profiling.observations import NOTE, PERSONAL, WARNING, Observation
 from datasets.profiling.personal import CONFIDENT, Personal
 from datasets.profiling.proposals import Proposal, propose_design
-from datasets.profiling.quality import ORPHANS, judge_tables, questions_of
+from datasets.profiling.quality import ORPHANS, can_be_asked, judge_tables, questions_of
 
 MONTHS_BUDGET_S: Final = 10.0
 ANSWERS_BUDGET_S: Final = 10.0
@@ -52,7 +52,7 @@ async def judge(target: ConnectionTarget, profile: Profile, contents: Contents) 
     return Judgement(
         facts=facts,
         detection=detection,
-        proposal=await _proposal_document(target, proposal) if proposal else None,
+        proposal=await _proposal_document(target, proposal, facts) if proposal else None,
         observed=tuple(observed),
         orphans={(asked.table, asked.columns): number for asked, number in answers if asked.code == ORPHANS},
     )
@@ -96,8 +96,11 @@ async def _with_months(
     return found
 
 
-async def _proposal_document(target: ConnectionTarget, proposal: Proposal) -> Document:
-    rows = await fetch_rows(target, [check.sql for check in proposal.checks], budget_s=CHECKS_BUDGET_S)
+async def _proposal_document(target: ConnectionTarget, proposal: Proposal, facts: Facts) -> Document:
+    """With answers of the checks, None where there was no time or a table that cannot be read."""
+    asked = [check for check in proposal.checks if can_be_asked(facts.get(check.table))]
+    rows = await fetch_rows(target, [check.sql for check in asked], budget_s=CHECKS_BUDGET_S)
+    answers = dict(zip((check.name for check in asked), rows, strict=True))
     return {
         "document": proposal.document,
         "confidence": proposal.confidence,
@@ -111,12 +114,21 @@ async def _proposal_document(target: ConnectionTarget, proposal: Proposal) -> Do
             for evidence in proposal.evidence
         ],
         "checks": [
-            {**asdict(check), "answer": None if row is None else [[name, _plain(value)] for name, value in row.items()]}
-            for check, row in zip(proposal.checks, rows, strict=True)
+            {
+                "name": check.name,
+                "sql": check.sql,
+                "expected": check.expected,
+                "answer": _answer_document(answers.get(check.name)),
+            }
+            for check in proposal.checks
         ],
         "questions": list(proposal.questions),
         "alternatives": [asdict(alternative) for alternative in proposal.alternatives],
     }
+
+
+def _answer_document(row: Any) -> list[list[Any]] | None:  # Any: an asyncpg record; JSON
+    return None if row is None else [[name, _plain(value)] for name, value in row.items()]
 
 
 def _plain(value: Any) -> float | int | None:  # Any: what asyncpg makes of a number

@@ -170,7 +170,12 @@ def _take_dates(dataset: Dataset, profile: Profile, judgement: Judgement) -> Non
     spans = {span.column: span for span in profile.dates}
     if not dataset.date_column:
         roles = judgement.detection.of_role(EVENT_DATE) or judgement.detection.of_role(OTHER_DATE)
-        events = {f"{'.'.join(role.table)}.{role.column}" for role in roles}
+        # a column without values may be personal, and its span would be told to every client
+        events = {
+            f"{'.'.join(role.table)}.{role.column}"
+            for role in roles
+            if judgement.facts[role.table].columns.get(role.column, ColumnFacts()).minimum is not None
+        }
         # spans come with the longest table first
         dataset.date_column = next((column for column in spans if column in events), "")
     span = spans.get(dataset.date_column)

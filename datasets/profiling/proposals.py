@@ -61,6 +61,7 @@ class Check:
     name: str
     sql: str
     expected: str
+    table: TableName  # that it reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,29 +310,33 @@ class _Writer:
                 "one_row_per_unit",
                 _repeated(choice.table, key),
                 f"0: no {choice.reading.level} has more than one row.",
+                choice.table,
             )
             yield Check(
                 "no_unit_without_key",
                 f"SELECT count(*) FROM {quote_table(choice.table)} WHERE NOT ({none_null(key)})",  # noqa: S608  names are quoted
                 "0: every row has its key.",
+                choice.table,
             )
         if choice.period is not None:
             by_period = (*choice.period.key, choice.period.period)
             sql = _repeated(choice.period.table, by_period)
-            yield Check("one_weight_per_unit_and_period", sql, "0: nobody weighs twice in one period.")
+            yield Check(
+                "one_weight_per_unit_and_period", sql, "0: nobody weighs twice in one period.", choice.period.table
+            )
         elif key:
             sql = _varying(choice.table, key, choice.weight)
-            yield Check("one_weight_per_unit", sql, "0: nobody has two weights.")
+            yield Check("one_weight_per_unit", sql, "0: nobody has two weights.", choice.table)
         yield Check(
             "weights",
             _weights(choice.weighted, choice.weight),
             "Few rows that are not valid; a total that you know; an efficiency (Kish, percent) far above 0.",
+            choice.weighted,
         )
         for table, columns in self.carried_by(choice).items():
             name = f"orphans_of_{'.'.join(table)}"
-            yield Check(
-                name, containment_sql(_reference(table, columns, choice.table, key)), "0: every row has a unit."
-            )
+            sql = containment_sql(_reference(table, columns, choice.table, key))
+            yield Check(name, sql, "0: every row has a unit.", table)
 
 
 def _length_of(period: str) -> str:

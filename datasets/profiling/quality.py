@@ -45,15 +45,21 @@ class Question:
 
 
 def questions_of(tables: Sequence[FoundTable], facts: Facts, detection: Detection) -> tuple[Question, ...]:
-    """Statements about keys that nothing in the database enforces; the surest keys first."""
+    """Statements about keys that nothing in the database enforces, of tables that can be read; the surest first."""
     keys = sorted((key for key in detection.keys if key.kind == FOREIGN), key=lambda key: -key.confidence)
     unproven = {(name_of(table), columns) for table in tables for columns in table.unproven_keys}
     orphans = [
         _orphans(key)
         for key in keys
-        if (key.table, key.columns) in unproven or (not key.declared and key.confidence >= LEAST_CONFIDENCE)
+        if ((key.table, key.columns) in unproven or (not key.declared and key.confidence >= LEAST_CONFIDENCE))
+        and all(can_be_asked(facts.get(name)) for name in (key.table, key.target))
     ]
     return (*_repeated_keys(tables, facts), *orphans)
+
+
+def can_be_asked(known: TableFacts | None) -> bool:
+    """What took too long, or failed, would do so again and take the time of others."""
+    return known is None or known.error in ("", NO_TIME)
 
 
 def judge_tables(tables: Sequence[FoundTable], facts: Facts, detection: Detection) -> tuple[Observation, ...]:

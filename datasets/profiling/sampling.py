@@ -8,7 +8,8 @@ from typing import Final
 
 import asyncpg
 
-from datasets.profiling.bounded import bounded, quote
+from datasets.design_checks import quote, quote_table
+from datasets.profiling.bounded import bounded
 from datasets.profiling.facts import LONGEST_VALUE
 from datasets.profiling.introspection import FoundColumn, FoundTable
 
@@ -72,7 +73,8 @@ async def fetch_months(
     statement = f"""
         SELECT pg_catalog.to_char(month, 'YYYY-MM'), number
         FROM (SELECT pg_catalog.date_trunc('month', {name}) AS month, pg_catalog.count(*) AS number
-              FROM {_quote_table(table)} WHERE {name} >= '0001-01-01' AND {name} < '10000-01-01' GROUP BY 1) months
+              FROM {_quote(table)}
+              WHERE {name} >= '0001-01-01' AND {name} < '10000-01-01' GROUP BY 1) months
         ORDER BY month
     """  # noqa: S608  # quoted catalogue names
     try:
@@ -94,7 +96,7 @@ async def _read(connection: asyncpg.Connection, table: FoundTable, limit: int) -
     seen = len(records)
     if seen == limit:
         # the blocks are in memory by now
-        seen = await connection.fetchval(COUNT.format(table=_quote_table(table)), percent)
+        seen = await connection.fetchval(COUNT.format(table=_quote(table)), percent)
     return Sample(
         values=_by_column(table, records),
         read=len(records),
@@ -105,7 +107,7 @@ async def _read(connection: asyncpg.Connection, table: FoundTable, limit: int) -
 
 async def _read_first(connection: asyncpg.Connection, table: FoundTable, limit: int) -> Sample:
     """The rows that come first: all that can be had of views and foreign tables."""
-    records = await connection.fetch(f"SELECT {_texts(table)} FROM {_quote_table(table)} AS t LIMIT {limit + 1}")  # noqa: S608  # quoted
+    records = await connection.fetch(f"SELECT {_texts(table)} FROM {_quote(table)} AS t LIMIT {limit + 1}")  # noqa: S608  # quoted
     complete = len(records) <= limit
     records = records[:limit]
     rows = len(records) if complete else None
@@ -120,7 +122,7 @@ def _sampled(table: FoundTable, limit: int) -> str:
     columns = ", ".join(f"t.{quote(column.name)}" for column in table.columns)
     return f"""
         SELECT {_texts(table)}
-        FROM (SELECT {columns} FROM {_quote_table(table)} AS t TABLESAMPLE SYSTEM ($1) REPEATABLE (0)
+        FROM (SELECT {columns} FROM {_quote(table)} AS t TABLESAMPLE SYSTEM ($1) REPEATABLE (0)
               ORDER BY pg_catalog.hashint8(pg_catalog.row_number() OVER ()) LIMIT {limit}) AS t
     """  # noqa: S608  # quoted catalogue names
 
@@ -148,8 +150,8 @@ def _outcome(connection: asyncpg.Connection, error: asyncpg.PostgresError) -> st
     return TIMEOUT if isinstance(error, asyncpg.QueryCanceledError) else str(error.sqlstate)
 
 
-def _quote_table(table: FoundTable) -> str:
-    return f"{quote(table.schema)}.{quote(table.name)}"
+def _quote(table: FoundTable) -> str:
+    return quote_table((table.schema, table.name))
 
 
 # of the table and what it is made of: partitions, children

@@ -27,6 +27,7 @@ from datasets.profiling.introspection import FoundTable, Profile, fetch_profile
 from datasets.profiling.judging import judge
 from datasets.profiling.keeping import keep_judgement, keep_readings_of
 from datasets.profiling.progress import announce
+from datasets.profiling.quality import NO_TIME
 from datasets.profiling.routines import merge_routines
 from datasets.queue import PROBE_DATASET, PROFILE_DATASET, enqueue
 from datasets.transitions import move
@@ -128,8 +129,10 @@ def _profile(run: ProfilingRun) -> None:
         profile = runner.run(fetch_profile(target))
         _keep_catalogue(run, profile)
         known = set(run.readings.values_list("schema", "name"))
+        left = set(run.dataset.tables.filter(read_error=NO_TIME).values_list("schema", "name"))
+        today = timezone.now().date()
         contents = read_contents(
-            target, profile.tables, known=known, budget_s=CONTENTS_BUDGET_S, today=timezone.now().date()
+            target, profile.tables, known=known, first=left, budget_s=CONTENTS_BUDGET_S, today=today
         )
         for table, found in _each(runner, contents):
             _keep_reading(run, table, found)

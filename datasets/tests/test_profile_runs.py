@@ -88,6 +88,19 @@ def execute(url: str, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
+def note_samples(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the tables whose rows are looked at from now on, in that order."""
+    sampled: list[str] = []
+    sample = sampling.sample_table
+
+    async def sample_and_note(connection: Any, table: Any, **limits: Any) -> Sample:  # Any: passed on
+        sampled.append(table.name)
+        return await sample(connection, table, **limits)
+
+    monkeypatch.setattr(contents, "sample_table", sample_and_note)
+    return sampled
+
+
 def column(dataset: Dataset, name: str) -> DatasetColumn:
     return DatasetColumn.objects.get(table__dataset=dataset, table__name__in=["people", "visits"], name=name)
 
@@ -329,16 +342,45 @@ def test_statistics_that_lie_are_not_believed(profiled: Profiled, source: str) -
     assert dict(kind.statistics["common"])["new"] == pytest.approx(0.67, abs=0.08)
 
 
+def test_what_there_was_no_time_for_is_read_first_the_next_time(
+    profiled: Profiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = profiled()
+    DatasetTable.objects.filter(dataset=dataset, name="visits").update(read_error="budget")
+    sampled = note_samples(monkeypatch)
+
+    again(dataset)
+
+    assert sampled == ["visits", "nothing_in_it", "people"]
+
+
+def test_no_question_is_put_to_a_table_that_could_not_be_read(
+    profiled: Profiled, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "TABLE_BUDGET_MS", 200)
+    execute(source, "CREATE VIEW slow AS SELECT person_id, pg_sleep(9)::text AS waited FROM people")
+    asked: list[str] = []
+    fetch = contents._fetch_row
+
+    async def fetch_and_note(connection: Any, sql: str, budget_ms: int) -> Any:  # Any: passed on
+        asked.append(sql)
+        return await fetch(connection, sql, budget_ms)
+
+    monkeypatch.setattr(contents, "_fetch_row", fetch_and_note)
+
+    dataset = profiled()
+
+    assert any('"visits"' in sql for sql in asked)
+    assert not any('"slow"' in sql for sql in asked)
+    assert dataset.proposal is not None
+    answers = {check["name"]: check["answer"] for check in dataset.proposal["checks"]}
+    assert answers["orphans_of_public.slow"] is None
+
+
 # ── progress, cancelling, resuming ───────────────────────────────────────────────────────────────────────────
 def test_cancelling_stops_a_run_after_the_table_at_hand(profiled: Profiled, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = profiled()
     run = request_profile(dataset.pk, actor="test")
-    sampled: list[str] = []
-    sample = sampling.sample_table
-
-    async def sample_and_note(connection: Any, table: Any, **limits: Any) -> Sample:  # Any: passed on
-        sampled.append(table.name)
-        return await sample(connection, table, **limits)
 
     def keep_and_cancel(*arguments: Any) -> None:  # Any: passed on
         keep(*arguments)
@@ -346,7 +388,7 @@ def test_cancelling_stops_a_run_after_the_table_at_hand(profiled: Profiled, monk
             cancel_run(run.pk, actor="ana")
 
     keep = service._keep_reading
-    monkeypatch.setattr(contents, "sample_table", sample_and_note)
+    sampled = note_samples(monkeypatch)
     monkeypatch.setattr(service, "_keep_reading", keep_and_cancel)
 
     run_profile(run.pk)
@@ -363,20 +405,14 @@ def test_cancelling_stops_a_run_after_the_table_at_hand(profiled: Profiled, monk
 def test_a_run_that_starts_again_reads_what_is_left(profiled: Profiled, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = profiled()
     run = request_profile(dataset.pk, actor="test")
-    sampled: list[str] = []
-    sample = sampling.sample_table
     keep = service._keep_reading
-
-    async def sample_and_note(connection: Any, table: Any, **limits: Any) -> Sample:  # Any: passed on
-        sampled.append(table.name)
-        return await sample(connection, table, **limits)
 
     def keep_and_die(*arguments: Any) -> None:  # Any: passed on
         keep(*arguments)
         if run.readings.count() == 2:
             raise KeyboardInterrupt  # as good as a kill: nothing is told to anybody
 
-    monkeypatch.setattr(contents, "sample_table", sample_and_note)
+    sampled = note_samples(monkeypatch)
     with monkeypatch.context() as dying:
         dying.setattr(service, "_keep_reading", keep_and_die)
         with pytest.raises(KeyboardInterrupt):
